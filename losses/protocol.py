@@ -1,0 +1,37 @@
+"""What a loss is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from .costs import Array, UnitCosts
+
+Functional = Literal["mean", "median", "quantile", "expectile"]
+"""What a forecast must be to minimise the expected loss."""
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """A cost of forecasting `forecast` when `demand` occurs, one value per observation, never averaged.
+
+    Sign: excess = forecast - demand; positive is waste. Values are money, so there is no hidden factor 2.
+    Arrays are NumPy or torch and broadcast together; `value` keeps their shape.
+    """
+
+    @property
+    def functional(self) -> Functional:
+        """The functional of the demand distribution that minimises the expected loss."""
+        ...
+
+    def value(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
+        """Cost [currency], shape of the inputs after broadcasting."""
+        ...
+
+    def gradient(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
+        """Derivative of `value` with respect to `forecast` [currency per unit]."""
+        ...
+
+    def hessian(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
+        """Second derivative of `value` with respect to `forecast` [currency per unit squared]."""
+        ...
