@@ -1,0 +1,65 @@
+"""Names of the columns of forecasts: quantiles by their level as a number, and what Nixtla calls them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+QUANTILE = re.compile(r"^q(0?\.\d+)$")
+
+
+def quantile_column(level: float) -> str:
+    """Name of the column of a quantile level; read back as a number, never matched as text.
+
+    >>> quantile_column(0.9)
+    'q0.9'
+    """
+    return f"q{level:.10g}"
+
+
+def quantile_levels(columns: Sequence[str]) -> dict[float, str]:
+    """Level -> column name for the quantile columns among `columns`, ascending.
+
+    >>> quantile_levels(["unique_id", "q0.90", "q.5"])
+    {0.5: 'q.5', 0.9: 'q0.90'}
+    """
+    found = {float(m[1]): c for c in columns if (m := QUANTILE.match(c))}
+    return dict(sorted(found.items()))
+
+
+INDEX = ("index", "", "Unnamed: 0", "level_0")
+"""Columns that a pandas index leaves in a file."""
+
+NIXTLA_INTERVAL = re.compile(r"^(?P<model>.+)-(?P<side>lo|hi)-(?P<level>\d+(\.\d+)?)$")
+NIXTLA_QUANTILE = re.compile(r"^(?P<model>.+)_ql(?P<level>0?\.\d+)$")
+
+
+def nixtla_models(columns: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Model -> our column -> Nixtla's; a model without a point column has its median for it, if any."""
+    values = [c for c in columns if c not in ("cutoff", "unique_id", "ds", "y", *INDEX)]
+    models: dict[str, dict[str, str]] = {}
+    for name in values:
+        model, ours = _nixtla_column(name, values)
+        models.setdefault(model, {})[ours] = name
+    for own in models.values():
+        if "forecast" not in own and quantile_column(0.5) in own:
+            own["forecast"] = own[quantile_column(0.5)]
+    return {model: dict(sorted(own.items(), key=_point_first)) for model, own in models.items()}
+
+
+def _point_first(item: tuple[str, str]) -> float:
+    return -1.0 if item[0] == "forecast" else float(item[0][1:])
+
+
+def _nixtla_column(column: str, columns: Sequence[str]) -> tuple[str, str]:
+    if (m := NIXTLA_INTERVAL.match(column)) and m["model"] in columns:
+        tail = (100 - float(m["level"])) / 200
+        return m["model"], quantile_column(round(tail if m["side"] == "lo" else 1 - tail, 10))
+    if m := NIXTLA_QUANTILE.match(column):
+        return m["model"], quantile_column(float(m["level"]))
+    if column.endswith("-median") and column.removesuffix("-median") in columns:
+        return column.removesuffix("-median"), quantile_column(0.5)
+    return column, "forecast"
