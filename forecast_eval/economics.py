@@ -1,0 +1,209 @@
+"""Prices, costs and supply terms of each SKU, written once; every cost in the project derives from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd  # noqa: TC002 - the examples use it
+import pandera.pandas as pa
+
+from backtest import Fault, InputError, Origin
+from backtest.faults import nearest, refuse
+from backtest.frames import to_pandas
+from backtest.schemas import DATE, NUMBER, at_least_zero, check, checked, column, duplicate_faults, finite
+from losses import UnitCosts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+DEFAULTS: Mapping[str, float] = {
+    "price": 0.0,
+    "unit_cost": 0.0,
+    "salvage": 0.0,
+    "holding": 0.0,
+    "goodwill": 0.0,
+    "shelf_life": np.inf,
+    "lead_time": 0.0,
+    "review_period": np.nan,
+    "pack_size": 1.0,
+    "min_order": 0.0,
+}
+"""Columns and what an absent column means; review_period is then the step of the backtest."""
+
+WHOLE = ("lead_time", "review_period")
+
+
+def _whole(values: pd.Series[float]) -> pd.Series[bool]:
+    return (values >= 0) & (np.isinf(values) | (values % 1 == 0))
+
+
+SCHEMA = pa.DataFrameSchema({
+    "unique_id": column("object"),
+    "ds": column(DATE, required=False),
+    "price": column(NUMBER, at_least_zero("negative-price", "correct the price"), finite(), required=False),
+    "unit_cost": column(NUMBER, at_least_zero("negative-cost", "correct the cost"), finite(), required=False),
+    "salvage": column(NUMBER, finite(), required=False),
+    "holding": column(NUMBER, at_least_zero("negative-cost", "correct the cost"), finite(), required=False),
+    "goodwill": column(NUMBER, at_least_zero("negative-cost", "correct the cost"), finite(), required=False),
+    "shelf_life": column(
+        NUMBER,
+        check("shelf-life", "must be a whole number of periods >= 1, or inf",
+              "leave it empty for goods that keep", lambda values: _whole(values) & (values >= 1)),
+        required=False, nullable=True,
+    ),
+    "lead_time": column(
+        NUMBER,
+        check("lead-time", "must be a whole number of periods >= 0", "round it up",
+              lambda v: _whole(v) & np.isfinite(v)),
+        required=False,
+    ),
+    "review_period": column(
+        NUMBER,
+        check("review-period", "must be a whole number of periods >= 1", "round it up",
+              lambda v: _whole(v) & np.isfinite(v) & (v >= 1)),
+        required=False,
+    ),
+    "pack_size": column(NUMBER, at_least_zero("negative-pack", "correct it"), finite(), required=False),
+    "min_order": column(NUMBER, at_least_zero("negative-order", "correct it"), finite(), required=False),
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Economics:
+    """Money and supply terms by series, and by time where prices change.
+
+    frame : unique_id, optional ds, and any of the columns below; a row holds from its ds until the next one.
+        price : paid by the customer [currency per unit].
+        unit_cost : paid to the supplier [currency per unit].
+        salvage : got for an expired unit; negative where disposal costs [currency per unit].
+        holding : for a unit on hand at the end of a period [currency per unit and period].
+        goodwill : lost with a customer who finds nothing, beside the margin [currency per unit].
+        shelf_life : periods in which a unit can be sold, that of its arrival included; inf where goods keep.
+        lead_time : periods from order to the first period whose demand it can serve.
+        review_period : periods between orders; it must equal the step of the windows.
+        pack_size : orders are multiples of it [units]; 0 allows any amount.
+        min_order : smallest order [units].
+    warnings : prices below cost, which are odd but happen.
+
+    Build it with `Economics.of`.
+    """
+
+    frame: pd.DataFrame
+    warnings: tuple[Fault, ...] = ()
+
+    @classmethod
+    def of(cls, frame: Any, *, origin: Origin | None = None) -> Economics:  # noqa: ANN401 - narwhals' frames
+        """Check a frame against the contract.
+
+        Raises InputError with every fault: missing column, not a number, negative cost, duplicate key,
+        salvage above cost, no cost of overage (nothing would ever be too much).
+
+        >>> table = pd.DataFrame({"unique_id": ["a"], "price": [10.0], "unit_cost": [4.0], "shelf_life": [1]})
+        >>> Economics.of(table).unit_costs(np.array(["a"])).critical_ratio()
+        array([0.6])
+        """
+        origin = origin or Origin("economics")
+        table = to_pandas(frame)
+        faults = _unknown_columns(table, origin)
+        if "shelf_life" in table.columns:
+            life = table["shelf_life"].astype(object)
+            table = table.assign(shelf_life=life.where(life.notna(), np.inf))
+        table, wrong = checked(table, SCHEMA, origin)
+        faults += wrong
+        if "unique_id" not in table.columns:
+            raise InputError(faults)
+        key = [c for c in ("unique_id", "ds") if c in table.columns]
+        faults += duplicate_faults(table.dropna(subset=key), key, origin)
+        full = table.assign(**{c: d for c, d in DEFAULTS.items() if c not in table.columns})
+        # what is wrong by itself is not compared with other columns
+        sound = (full[["price", "unit_cost", "holding", "shelf_life"]] >= 0).all(axis=1)
+        warnings = refuse(faults + _price_faults(full[sound], origin))
+        return cls(full[[*key, *DEFAULTS]].sort_values(key, kind="stable").reset_index(drop=True), warnings)
+
+    def covers(self, unique_ids: NDArray[np.object_], source: str = "economics") -> None:
+        """Raise InputError with every series that has no row here."""
+        known = self.frame["unique_id"].unique()
+        refuse(
+            [
+                Fault(
+                    "no-economics",
+                    f"unique_id={uid!r} of the history has no economics",
+                    source,
+                    "add its row",
+                )
+                for uid in np.setdiff1d(unique_ids.astype(str), known.astype(str))
+            ]
+        )
+
+    def field(
+        self, name: str, unique_ids: NDArray[np.object_], dates: pd.DatetimeIndex | None = None
+    ) -> NDArray[np.float64]:
+        """Value of a column: [series, time] for `dates`, or [series] of the newest row without them.
+
+        A date before a series' first row takes that first row.
+        """
+        if "ds" not in self.frame.columns:
+            flat = self.frame.set_index("unique_id")[name].reindex(unique_ids).to_numpy(dtype=float)
+            return flat if dates is None else np.repeat(flat[:, None], len(dates), axis=1)
+        wide = self.frame.pivot_table(index="ds", columns="unique_id", values=name, dropna=False)
+        filled = wide.ffill().bfill()
+        if dates is None:
+            return filled.iloc[-1].reindex(unique_ids).to_numpy(dtype=float)
+        steps = np.maximum(filled.index.searchsorted(dates, side="right") - 1, 0)
+        return filled.iloc[steps].reindex(columns=unique_ids).to_numpy(dtype=float).T
+
+    def unit_costs(self, unique_ids: NDArray[np.object_], dates: pd.DatetimeIndex | None = None) -> UnitCosts:
+        """Underage and overage cost [currency per unit], [series, time] for `dates` or [series] without.
+
+        underage = price - unit_cost + goodwill, never below 0: a good sold at a loss is not missed.
+        overage = holding * (1 - 1 / shelf_life) + (unit_cost - salvage) / shelf_life: a unit left over is
+        held for shelf_life - 1 period ends and then written off, and both are spread over the periods that it
+        can wait. At shelf_life 1 that is the newsvendor's unit_cost - salvage; for goods that keep it is the
+        holding cost.
+        """
+        price, cost, salvage, holding, goodwill, life = (
+            self.field(name, unique_ids, dates)
+            for name in ("price", "unit_cost", "salvage", "holding", "goodwill", "shelf_life")
+        )
+        underage = np.maximum(price - cost + goodwill, 0.0)
+        return UnitCosts(underage, holding * (1 - 1 / life) + (cost - salvage) / life)
+
+
+def _unknown_columns(table: pd.DataFrame, origin: Origin) -> list[Fault]:
+    return [
+        Fault("unknown-column", f"column {name!r} is not one of economics", origin.source,
+              f"remove it; {nearest(name, DEFAULTS)}")
+        for name in map(str, table.columns) if name not in (*DEFAULTS, "unique_id", "ds")
+    ]  # fmt: skip
+
+
+def _price_faults(table: pd.DataFrame, origin: Origin) -> list[Fault]:
+    """Find what single columns cannot tell; `table` is in the order of the file."""
+    life = table["shelf_life"]
+    overage = table["holding"] * (1 - 1 / life) + (table["unit_cost"] - table["salvage"]) / life
+    below = table.index[table["price"] < table["unit_cost"]]
+    above = table.index[table["salvage"] > table["unit_cost"]]
+    free = table.index[(overage <= 0) & (table["salvage"] <= table["unit_cost"])]
+
+    def value(i: int, name: str) -> str:
+        return f"{name}={table[name].loc[i]:g} for unique_id={str(table.loc[i, 'unique_id'])!r}"
+
+    def where(i: int, name: str) -> str:
+        return origin.place(int(i), name)
+
+    return [
+        *(Fault("price-below-cost", f"{value(i, 'price')} is below unit_cost={table.loc[i, 'unit_cost']:g}",
+                where(i, "price"), "each sale loses money: is that meant?", "warning") for i in below),
+        *(Fault("salvage-above-cost",
+                f"{value(i, 'salvage')} is above unit_cost={table.loc[i, 'unit_cost']:g}",
+                where(i, "salvage"), "waste would earn money: correct one of the two") for i in above),
+        *(Fault("no-overage-cost", f"{value(i, 'holding')} and no cost of expiry: one too many costs nothing",
+                where(i, "holding"), "give holding, or shelf_life and unit_cost") for i in free),
+    ]  # fmt: skip
+
+
+__all__ = ["DEFAULTS", "Economics", "InputError"]

@@ -1,0 +1,125 @@
+"""Laws of demand paths."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from forecast_eval.simulate.scenarios import (
+    Predictions,
+    demand_paths,
+    integral_transform,
+    protection_sums,
+    quantile_function,
+)
+
+LEVELS = np.array([0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
+FINE = np.array([0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995])
+STEPS = 3
+
+
+def correlated(n, rho, rng, mean=50.0, sd=10.0):
+    """Normal demand paths with AR(1) errors [n, step]."""
+    noise = np.empty((n, STEPS))
+    noise[:, 0] = rng.standard_normal(n)
+    for h in range(1, STEPS):
+        noise[:, h] = rho * noise[:, h - 1] + np.sqrt(1 - rho**2) * rng.standard_normal(n)
+    return mean + sd * noise
+
+
+def points(n, value=50.0):
+    return Predictions(np.full((n, STEPS), value), None, np.array([]))
+
+
+def normal_quantiles(n, mean=50.0, sd=10.0):
+    q = mean + sd * stats.norm.ppf(FINE)
+    return Predictions(np.full((n, STEPS), mean), np.tile(q, (n, STEPS, 1)), FINE)
+
+
+@pytest.mark.parametrize("make", [points, normal_quantiles])
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_path_sums_have_the_spread_of_correlated_errors(make, rho):
+    rng = np.random.default_rng(4)
+    actual = correlated(6_000, rho, rng)
+    paths = demand_paths(make(2), make(6_000), actual, scenarios=4_000, rng=rng)
+    covariance = rho ** np.abs(np.subtract.outer(range(STEPS), range(STEPS)))
+    spread = 10 * np.sqrt(covariance.sum())
+    sums = protection_sums(paths, np.array([STEPS, STEPS]))
+    assert sums.std(axis=1) == pytest.approx(spread, rel=0.06)
+    assert sums[:, int(0.9 * 4_000)] == pytest.approx(150 + 1.2816 * spread, rel=0.02)
+
+
+def test_sum_of_marginal_quantiles_would_be_wrong():
+    rng = np.random.default_rng(4)
+    paths = demand_paths(
+        normal_quantiles(1), normal_quantiles(5_000), correlated(5_000, 0.0, rng), scenarios=4_000, rng=rng
+    )
+    ninety = protection_sums(paths, np.array([STEPS]))[0, 3_600]
+    assert ninety < 3 * (50 + 10 * 1.2816) - 10
+
+
+def test_errors_are_taken_from_forecasts_of_the_same_size():
+    rng = np.random.default_rng(5)
+    size = np.repeat([5.0, 500.0], 1_000)
+    past = Predictions(np.tile(size[:, None], (1, STEPS)), None, np.array([]))
+    actual = past.point + rng.normal(0, size[:, None] / 10, (2_000, STEPS))
+    now = Predictions(np.array([[5.0] * STEPS, [500.0] * STEPS]), None, np.array([]))
+    spread = demand_paths(now, past, actual, scenarios=400, rng=rng).std(axis=(1, 2))
+    assert spread == pytest.approx([0.5, 50.0], rel=0.1)
+
+
+def test_paths_are_never_negative():
+    rng = np.random.default_rng(6)
+    actual = np.maximum(correlated(500, 0.3, rng, mean=2.0, sd=4.0), 0.0)
+    assert demand_paths(points(3, 1.0), points(500, 2.0), actual, scenarios=200, rng=rng).min() >= 0
+
+
+def test_windows_with_unknown_demand_are_left_out():
+    rng = np.random.default_rng(7)
+    actual = correlated(300, 0.0, rng)
+    actual[1:, 1] = np.nan
+    paths = demand_paths(points(1), points(300), actual, scenarios=60, rng=rng)
+    assert np.unique(paths).tolist() == pytest.approx(np.unique(actual[0]).tolist())
+    actual[0] = np.nan
+    with pytest.raises(ValueError, match="no earlier window is complete"):
+        demand_paths(points(1), points(300), actual, scenarios=60, rng=rng)
+
+
+def test_integral_transform_of_a_calibrated_forecast_is_uniform():
+    rng = np.random.default_rng(8)
+    grid = np.linspace(0.02, 0.98, 49)
+    demand = rng.exponential(10.0, 20_000)
+    quantiles = np.tile(stats.expon.ppf(grid) * 10, (20_000, 1))
+    assert stats.kstest(integral_transform(quantiles, grid, demand, rng), "uniform").pvalue > 0.01
+
+
+def test_integral_transform_of_a_slow_seller_is_uniform_over_its_ties():
+    rng = np.random.default_rng(9)
+    demand = rng.binomial(1, 0.3, 20_000).astype(float)
+    quantiles = np.tile(np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]), (20_000, 1))
+    zero = integral_transform(quantiles, LEVELS, demand, rng)[demand == 0]
+    assert (zero.min(), zero.max()) == pytest.approx((0.0, 0.5), abs=0.01)
+    assert zero.mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_quantile_function_and_transform_are_inverse():
+    quantiles = np.array([3.0, 5.0, 9.0, 14.0, 20.0, 26.0])
+    at = np.array([0.05, 0.1, 0.3, 0.6, 0.93, 0.99])
+    values = quantile_function(quantiles, LEVELS, at)
+    rng = np.random.default_rng(0)
+    back = integral_transform(np.tile(quantiles, (6, 1)), LEVELS, values, rng)
+    assert back == pytest.approx(at)
+
+
+def test_upper_tail_is_exponential_through_the_two_highest_quantiles():
+    mean = 7.0
+    values = quantile_function(mean * -np.log1p(-LEVELS), LEVELS, np.array([0.99, 0.999]))
+    assert values == pytest.approx(mean * -np.log([0.01, 0.001]))
+
+
+def test_same_seed_same_paths():
+    actual = correlated(200, 0.5, np.random.default_rng(1))
+    one, two, other = (
+        demand_paths(points(3), points(200), actual, scenarios=100, rng=np.random.default_rng(s)) for s in (1, 1, 2)
+    )
+    assert one.tobytes() == two.tobytes()
+    assert one.tobytes() != other.tobytes()
