@@ -1,0 +1,227 @@
+"""The panel from files: sales, whether there was stock, what is fixed of a series, and true demand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from backtest import History
+from backtest.faults import Fault, InputError, attempt, refuse
+from backtest.periods import calendar_of
+from backtest.schemas import (
+    HISTORY,
+    NUMBER,
+    at_least_zero,
+    checked,
+    column,
+    dates_of,
+    duplicate_faults,
+    finite,
+)
+
+from .config import resolved_path
+from .layout import Long, open_mapped, read_long, shares_of, text_of, with_unique_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .config import Data, Table
+    from .files import File
+
+KEY = ["unique_id", "ds"]
+
+MEASURES = {
+    "in_stock": column(NUMBER, *HISTORY.columns["in_stock"].checks),
+    "demand": column(NUMBER, at_least_zero("negative-demand", "correct the value"), finite()),
+}
+
+
+def read_history(data: Data, base: Path) -> tuple[History, pd.DataFrame]:
+    """Read sales with in_stock and static columns, and the id columns of each series as the file has them.
+
+    The id columns are static columns too, under their own names where nothing maps them to another.
+
+    base : folder to which `data.root` is relative.
+
+    Raises InputError with the faults of all three files.
+    """
+    if data.history is None:
+        raise InputError([Fault("missing-key", "there is no history file", "data.history", "give a path")])
+    faults: list[Fault] = []
+    sales = attempt(lambda: _sales(data, base), faults)
+    stock = attempt(lambda: read_measure(data, base, "in_stock"), faults)
+    file = attempt(lambda: _static_file(data, base), faults)
+    if sales is None:
+        raise InputError(faults + list(stock.faults if stock else ()))
+    frame, inserted = _without_gaps(sales, data)
+    frame, lacking = _with_stock(frame, sales, stock)
+    static, unknown = _static(sales, file, data)
+    faults += [*sales.faults, *inserted, *lacking, *unknown]
+    history = attempt(
+        lambda: History.of(frame, freq=data.freq, static=static, known_future=data.known_future, origin=sales.origin),
+        faults,
+    )
+    warnings = refuse(faults)
+    assert history is not None
+    return replace(history, warnings=(*history.warnings, *warnings)), sales.ids
+
+
+def read_demand(data: Data, base: Path, history: History | None) -> pd.DataFrame | None:
+    """Read true demand of every row of the history, sorted as it is; None where the config names no file.
+
+    Without a history only the file itself is checked.
+    """
+    measure = read_measure(data, base, "demand")
+    if measure is None:
+        return None
+    if history is None:
+        refuse(measure.faults)
+        return measure.frame
+    refuse([*measure.faults, *_lacking(history.frame[KEY].assign(needed=True), measure)])
+    return history.frame[KEY].merge(measure.frame, on=KEY, how="left")
+
+
+def read_measure(data: Data, base: Path, name: str) -> Long | None:
+    """Read a file of in_stock or demand by series and period; its faults are not raised but handed on.
+
+    The frame has each key once, with the types of the contract.
+    """
+    table: Table | None = getattr(data, name)
+    if table is None:
+        return None
+    long = read_long(table, resolved_path(table.path, data.root, base), data.id, value=name)
+    values = long.frame[[c for c in (*KEY, name) if c in long.frame]]
+    if name == "in_stock" and name in values:
+        values = values.assign(in_stock=shares_of(values[name]))
+    schema = pa.DataFrameSchema({**{k: HISTORY.columns[k] for k in KEY}, name: MEASURES[name]})
+    typed, faults = checked(values, schema, long.origin)
+    if len(typed.columns) < len(KEY) + 1:
+        raise InputError((*long.faults, *faults))
+    keyed = typed.dropna(subset=KEY)
+    faults += duplicate_faults(keyed, KEY, long.origin)
+    return replace(long, frame=keyed.drop_duplicates(KEY), faults=(*long.faults, *faults))
+
+
+def _sales(data: Data, base: Path) -> Long:
+    assert data.history is not None
+    path = resolved_path(data.history.path, data.root, base)
+    long = read_long(data.history, path, data.id, value="y")
+    others = [c for c in long.frame.columns if c not in (*KEY, "y", "in_stock")]
+    typed = {name: _covariate(long.frame[name]) for name in others}
+    faults = [
+        Fault("not-a-number", f"{name}={long.frame[name].iloc[i]!r} is not a number",
+              long.origin.place(int(i), name), "a known-future covariate is a plain number")
+        for name in data.known_future
+        if name in typed and typed[name].dtype == object
+        for i in np.flatnonzero(pd.to_numeric(typed[name], errors="coerce").isna() & typed[name].notna())
+    ]  # fmt: skip
+    return replace(long, frame=long.frame.assign(**typed), faults=(*long.faults, *faults))
+
+
+def _covariate(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Numbers where all that is there is numbers, true or false; else text."""
+    numbers = pd.to_numeric(shares_of(values), errors="coerce").astype(float)
+    return text_of(values) if (numbers.isna() & values.notna()).any() else numbers
+
+
+def _without_gaps(sales: Long, data: Data) -> tuple[pd.DataFrame, list[Fault]]:
+    """Insert the rows absent between a series' first and last one, behind all others, if that is wanted."""
+    frame = sales.frame
+    if data.missing_periods == "error" or not {*KEY, "y"} <= set(frame.columns):
+        return frame, []
+    dated = frame[KEY].assign(ds=dates_of(frame["ds"])).dropna()
+    calendar, _ = calendar_of(dated, data.freq, sales.origin)
+    codes, uids = pd.factorize(dated["unique_id"])
+    steps = calendar.get_indexer(pd.DatetimeIndex(dated["ds"]))
+    present = np.zeros((len(uids), len(calendar)), dtype=bool)  # [series, time]
+    present[codes[steps >= 0], steps[steps >= 0]] = True
+    begun = np.maximum.accumulate(present, axis=1)
+    going = np.maximum.accumulate(present[:, ::-1], axis=1)[:, ::-1]
+    series, time = np.nonzero(begun & going & ~present)
+    if len(series) == 0:
+        return frame, []
+    new = pd.DataFrame({"unique_id": uids[series], "ds": calendar[time], "y": 0.0})
+    extra = new.assign(in_stock=1.0) if "in_stock" in frame else new
+    note = Fault("rows-inserted", f"{len(new)} rows inserted with y=0", sales.origin.source,
+                 "data.missing_periods is zero", "warning")  # fmt: skip
+    return pd.concat([frame, extra], ignore_index=True), [note]
+
+
+def _with_stock(frame: pd.DataFrame, sales: Long, stock: Long | None) -> tuple[pd.DataFrame, list[Fault]]:
+    """Join in_stock from its own file; rows that were inserted are in stock unless it says otherwise."""
+    if "in_stock" in frame:
+        frame = frame.assign(in_stock=shares_of(frame["in_stock"]))
+    if stock is None or "ds" not in frame:
+        return frame, list(stock.faults if stock else ())
+    if "in_stock" in frame:
+        twice = Fault("given-twice", "in_stock is a column of the history and a file of its own",
+                      stock.origin.source, "leave one of them out")  # fmt: skip
+        return frame, [*stock.faults, twice]
+    keys = frame[KEY].assign(ds=dates_of(frame["ds"]))
+    needed = np.arange(len(keys)) < len(sales.frame)
+    faults = [*stock.faults, *_lacking(keys.assign(needed=needed).dropna(), stock)]
+    joined = keys.merge(stock.frame, on=KEY, how="left")["in_stock"]
+    # what is still missing stands in a fault already
+    return frame.assign(in_stock=joined.fillna(1.0).to_numpy()), faults
+
+
+def _lacking(wanted: pd.DataFrame, measure: Long) -> list[Fault]:
+    """Faults of rows of the history that a measure lacks, and a warning for what it has beyond them.
+
+    wanted : unique_id, ds, needed: whether the row must be there.
+    """
+    source = measure.origin.source
+    told = measure.frame[KEY]
+    both = wanted.drop_duplicates(KEY).merge(told, on=KEY, how="left", indicator=True)
+    found = both["_merge"] == "both"
+    missing = both[~found & both["needed"]]
+    whole = set(missing["unique_id"]) - set(told["unique_id"])
+    spare = len(told) - int(found.sum())
+    faults = [
+        Fault("no-row", f"no row for unique_id={uid!r}", source, "every series of the history needs its rows")
+        for uid in sorted(whole)
+    ] + [
+        Fault("no-row", f"no row for unique_id={uid!r}, ds={ds:%Y-%m-%d}", source,
+              "every row of the history needs one")
+        for uid, ds in missing.loc[~missing["unique_id"].isin(whole), KEY].itertuples(index=False)
+    ]  # fmt: skip
+    note = Fault("unused-rows", f"{spare} rows are of no row of the history", source, "nothing, if meant", "warning")
+    return [*faults, note] if spare else faults
+
+
+def _static_file(data: Data, base: Path) -> File | None:
+    if data.static is None:
+        return None
+    path = resolved_path(data.static.path, data.root, base)
+    return with_unique_id(open_mapped(path, data.static.columns, data.id), data.id)
+
+
+def _static(sales: Long, file: File | None, data: Data) -> tuple[pd.DataFrame, list[Fault]]:
+    """One row a series: its ids, what a wide history says of it, and the static file's columns, as text."""
+    mapped = {t for table in (data.history, data.static) if table is not None for t in table.columns.values()}
+    parts = [sales.ids[[c for c in data.id if c != "unique_id" and c not in mapped]], sales.fixed]
+    faults: list[Fault] = []
+    if file is not None:
+        once = file.frame.drop_duplicates("unique_id").set_index("unique_id")
+        parts.append(once.drop(columns=[c for c in data.id if c in once]).reindex(sales.ids.index))
+        faults = [*file.faults, *duplicate_faults(file.frame, ["unique_id"], file.origin)]
+        faults += [
+            Fault("no-static-row", f"unique_id={uid!r} of the history has no row", file.source, "add the row")
+            for uid in sales.ids.index.difference(once.index)
+        ]
+    whole = pd.concat(parts, axis=1).apply(text_of)
+    again = whole.columns.duplicated()
+    faults += [
+        Fault(
+            "duplicate-column",
+            f"static column {name!r} is given twice",
+            "data.static",
+            "rename one under columns",
+        )
+        for name in whole.columns[again]
+    ]
+    return whole.loc[:, ~again].reset_index(), faults

@@ -1,0 +1,127 @@
+"""Laws of the config: every fault at once, each with its key and the nearest known name."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backtest import InputError
+from forecast_eval.config import config_of, load_config, resolved_path
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+GOOD = {
+    "name": "good",
+    "data": {"history": {"path": "sales.csv"}, "economics": {"values": {"holding": 0.2, "goodwill": 1}}},
+    "backtest": {"horizon": 2, "windows": 6},
+    "forecasters": {
+        "naive": {"kind": "statsforecast", "model": "Naive"},
+        "lightgbm": {"kind": "lightgbm", "lags": [1]},
+    },
+    "compare": {"incumbent": "naive"},
+}
+
+
+def changed(path, value):
+    tree = copy.deepcopy(GOOD)
+    *parents, last = path.split(".")
+    node = tree
+    for parent in parents:
+        node = node.setdefault(parent, {})
+    node[last] = value
+    return tree
+
+
+@pytest.mark.parametrize("name", ["demo", "vn2"])
+def test_shipped_config_is_valid(name):
+    assert load_config(CONFIGS / f"{name}.yaml").name == name
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("backtset", {}, "c.yaml, backtset: unknown key 'backtset'; did you mean 'backtest'?"),
+        ("backtest.horizn", 3, "c.yaml, backtest.horizn: unknown key 'horizn'; did you mean 'horizon'?"),
+        ("backtest.horizon", 0, "c.yaml, backtest.horizon: 0: Input should be greater than or equal to 1"),
+        ("data.history.layot", "wide", "c.yaml, data.history.layot: unknown key 'layot'; did you mean 'layout'?"),
+        ("forecasters.lightgbm.lag", [1], "c.yaml, forecasters.lightgbm.lag: unknown key 'lag'; did you mean 'lags'?"),
+        ("forecasters.naive.kind", "statforecast", "unknown kind 'statforecast'; did you mean 'statsforecast'?"),
+        ("simulate.policies", [{"kind": "order_up_to", "covrage": [0.9]}], "'covrage'; did you mean 'coverage'?"),
+        (
+            "simulate.policies",
+            [{"kind": "order_up_to", "coverage": [1.5]}],
+            "simulate.policies.0.coverage.0: 1.5: Input",
+        ),
+        ("order.policy", {"kind": "order_up_to", "coverage": [0.5, 0.9]}, "orders need one setting, and there are 2"),
+        ("order.policy", {"kind": "order_up_to", "covrage": [0.5]}, "'covrage'; did you mean 'coverage'?"),
+        ("compare.incumbent", "naiv", "compare.incumbent='naiv' is not a forecaster; did you mean 'naive'?"),
+        ("name", "../../etc", "c.yaml, name: '../../etc': String should match pattern"),
+        ("data.world", {}, "give either history (files) or world (a synthetic market)"),
+    ],
+)
+def test_fault_names_key_and_fix(path, value, message):
+    with pytest.raises(InputError) as error:
+        config_of(changed(path, value), "c.yaml")
+    assert message in str(error.value)
+    assert len(error.value.faults) == 1
+
+
+def test_all_faults_come_together():
+    tree = changed("backtest.horizon", -1)
+    tree["score"] = {"metric": ["rmse"]}
+    del tree["compare"]
+    with pytest.raises(InputError) as error:
+        config_of(tree, "c.yaml")
+    assert {f.place for f in error.value.faults} == {
+        "c.yaml, backtest.horizon", "c.yaml, score.metric", "c.yaml, compare",
+    }  # fmt: skip
+
+
+def test_prices_cannot_be_tuned_into_a_policy():
+    with pytest.raises(InputError, match="unknown key 'price'"):
+        config_of(changed("simulate.policies", [{"kind": "order_up_to", "coverage": [0.9], "price": 3}]), "c.yaml")
+
+
+def written(tmp_path, text):
+    path = tmp_path / "c.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_overrides_change_keys_and_are_checked(tmp_path):
+    path = written(tmp_path, yaml.safe_dump(GOOD))
+    assert load_config(path, ["backtest.windows=9", "score.metrics=[mae]"]).backtest.windows == 9
+    with pytest.raises(InputError, match="unknown key 'windos'; did you mean 'windows'"):
+        load_config(path, ["backtest.windos=9"])
+    with pytest.raises(InputError, match=r"'backtest\.windows' is not key=value"):
+        load_config(path, ["backtest.windows"])
+    with pytest.raises(InputError, match="'name' has no keys below it"):
+        load_config(path, ["name.first=x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1,", "not YAML"),
+        ("- 1", "not a mapping"),
+        ("", "not a mapping"),
+        ("!!python/object:os.system {}", "not YAML"),
+    ],
+)
+def test_text_that_is_no_config_is_refused(text, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        load_config(written(tmp_path, text))
+
+
+def test_missing_config_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such config file; check the path"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_paths_read_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("SHOP_DATA", "/mnt/shop")
+    assert resolved_path("a.csv", "${SHOP_DATA:-x}/vn2", tmp_path) == Path("/mnt/shop/vn2/a.csv")
+    monkeypatch.delenv("SHOP_DATA")
+    assert resolved_path("a.csv", "${SHOP_DATA:-x}/vn2", tmp_path) == tmp_path / "x/vn2/a.csv"
+    with pytest.raises(InputError, match="the environment has no SHOP_DATA"):
+        resolved_path("a.csv", "${SHOP_DATA}", tmp_path)
