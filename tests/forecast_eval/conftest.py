@@ -1,0 +1,155 @@
+"""A seeded run for the report's tests, and the reading of a page."""
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast_eval.report import ReportFacts, ReportTables
+
+MODELS = ("LightGBM newsvendor", "AutoETS", "LightGBM L2", "SeasonalNaive", "CrostonOptimized")
+METRICS = (
+    ("rmse", "units", "lower", "Root mean squared error."),
+    ("mape", "fraction", "lower", "Mean absolute percentage error over periods with demand."),
+    ("wape", "fraction", "lower", "Sum of absolute errors over sum of demand."),
+    ("bias", "units", "zero", "Mean of forecast minus demand; positive is waste."),
+    ("mase", "ratio", "lower", "Absolute error over that of the seasonal naive forecast."),
+    ("newsvendor_cost", "EUR", "lower", "Underage and overage cost of ordering the forecast."),
+)
+TYPICAL = {"rmse": 13.2, "mape": 0.41, "wape": 0.27, "bias": 0.8, "mase": 0.91, "newsvendor_cost": 18_240.0}
+SEGMENTS = ("trending", "not trending")
+POLICY = {
+    "coverage": ("0.80", "0.90", "0.95", "0.98"),
+    "critical ratio": ("x0.5", "x1", "x2"),
+    "supply": ("4 periods",),
+}
+
+
+@pytest.fixture(name="make_run", scope="session")
+def make_run_fixture():
+    """Give the function that makes tables and facts of a run."""
+    return make_run
+
+
+@pytest.fixture(scope="session")
+def read_page():
+    """Give the class that reads a page into tags and data blocks."""
+    return Elements
+
+
+def make_run(names=MODELS, *, incumbent="SeasonalNaive", seed=7):
+    """Tables and facts of a believable run: gains, a loss, noise, and a frontier for each policy."""
+    rng = np.random.default_rng(seed)
+    settings = pd.DataFrame([row for name in names for row in _settings(name, rng)])
+    money = _money(settings, incumbent, rng)
+    tables = ReportTables(_scores(names, rng), settings, money, _segments(money, rng), _timeline(names, rng))
+    return tables, _facts(money, incumbent)
+
+
+def _settings(model, rng):
+    skill = rng.uniform(0.75, 1.2)  # scales the forecast error, and with it the whole frontier
+    rows = []
+    for policy, settings in POLICY.items():
+        for knob, setting in enumerate(settings):
+            buffer = 0.9 + 0.5 * knob + rng.normal(0, 0.03) + 0.2 * (policy == "critical ratio")
+            stock, fill = 2300 * (0.6 + 0.5 * skill * buffer), 1 - 0.16 * skill * np.exp(-1.1 * buffer)
+            lost, waste = 1.8e5 * (1 - fill), 520 * skill * buffer**1.6
+            profit = 52_000 - 0.4 * lost - waste
+            rows.append(
+                {
+                    "model": model, "policy": policy, "setting": f"{policy} {setting}", "knob": float(knob),
+                    "chosen": False, "best": False, "profit": profit, "revenue": 1.8e5 - lost,
+                    "gross_profit": 7.1e4 - lost / 2, "mismatch_cost": 0.4 * lost + waste, "lost_units": lost / 12.4,
+                    "lost_sales": lost, "wasted_units": waste / 7.9, "waste": waste,
+                    "holding_cost": stock / 6, "shortage_cost": lost / 9, "fill_rate": fill,
+                    "cycle_service_level": fill - 0.04, "days_of_supply": stock / 300, "mean_stock": stock,
+                }
+            )  # fmt: skip
+    by_profit = sorted(range(len(rows)), key=lambda place: -rows[place]["profit"])
+    rows[by_profit[0]]["best"] = True
+    rows[by_profit[int(rng.integers(0, 2))]]["chosen"] = True
+    return rows
+
+
+def _money(settings, incumbent, rng):
+    money = settings[settings["chosen"]].drop(columns=["policy", "knob", "chosen", "best"])
+    reference = money.loc[money["model"] == incumbent, "profit"].iloc[0]
+    width = rng.uniform(120, 500, len(money)) * (money["model"] != incumbent)
+    difference = money["profit"] - reference
+    money = money.assign(difference=difference, low=difference - width, high=difference + width)
+    money["significant"] = (money["low"] > 0) | (money["high"] < 0)
+    money["is_incumbent"] = money["model"] == incumbent
+    return money.sort_values("profit", ascending=False).reset_index(drop=True)
+
+
+def _scores(names, rng):
+    axes = {"total": ("all",), "trend": SEGMENTS, "cutoff": ("2026-08-02", "2026-08-30", "2026-09-27")}
+    return pd.DataFrame(
+        {
+            "model": name, "metric": metric, "axis": axis, "group": group,
+            "value": TYPICAL[metric] * rng.normal(1, 0.12), "n_obs": 4160, "n_missing": 0,
+        }
+        for name in names for metric in TYPICAL for axis, groups in axes.items() for group in groups
+    )  # fmt: skip
+
+
+def _segments(money, rng):
+    parts = []
+    for segment, share in zip(SEGMENTS, (0.38, 0.62), strict=True):
+        part = money[["model", "profit", "lost_sales", "waste", "holding_cost", "shortage_cost", "difference"]]
+        part = part.set_index("model").mul(share * rng.uniform(0.8, 1.2, (len(money), 1))).reset_index()
+        part = part.assign(segment=segment, n_series=int(400 * share))
+        parts.append(part.assign(low=part["difference"] - 150, high=part["difference"] + 150))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _timeline(names, rng):
+    ds = pd.date_range("2026-06-07", periods=26, freq="W")
+    frames = []
+    for series, level in (("A17/store-03", 40), ("B02/store-11", 12), ("C88/store-03", 150)):
+        demand = rng.poisson(level * (1 + 0.3 * np.sin(np.arange(26) / 3)))
+        for name in names:
+            stock = np.maximum(demand * rng.normal(1.2, 0.3, 26), 0).round()
+            frame = pd.DataFrame({"ds": ds, "demand": demand, "on_hand": stock, "lost": np.maximum(demand - stock, 0)})
+            frame = frame.assign(model=name, unique_id=series, cutoff=ds[0] - pd.Timedelta(weeks=1), ordered=demand)
+            frames.append(
+                frame.assign(forecast=level * rng.normal(1, 0.1, 26), wasted=np.maximum(stock - demand, 0) // 2)
+            )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _facts(money, incumbent):
+    best = money.iloc[0]
+    return ReportFacts(
+        title="Weekly replenishment, autumn backtest",
+        sentence=f"{best['model']} would earn EUR {best['difference']:,.0f} a week more than {incumbent}.",
+        incumbent=incumbent, currency="EUR", confidence=0.95,
+        notes=("Orders are placed weekly and arrive after one week.", "Lost demand does not come back."),
+        warnings=("112 of 41,600 periods were out of stock; their demand is hidden.",),
+        failures=("NHITS: the series A17/store-03 is shorter than the input size.",),
+        facts=(("series", "400"), ("cutoffs", "3"), ("seed", "7"), ("data fingerprint", "9f2c41d07be3" * 5)),
+        metrics=METRICS,
+    )  # fmt: skip
+
+
+class Elements(HTMLParser):
+    """Start tags of a page with their attributes, and the text of its data blocks."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.blocks, self._inside = [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = "data-chart" in dict(attrs)
+
+    def handle_data(self, data):
+        if self._inside:
+            self.blocks.append(json.loads(data, parse_constant=pytest.fail))
+            self._inside = False
+
+    def count(self, name):
+        return sum(tag == name for tag, _ in self.tags)
