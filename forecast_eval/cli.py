@@ -1,0 +1,272 @@
+"""The command line: it parses, builds, calls and prints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, Self
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+    from rich.table import Table
+
+    from .pipeline import Session, Step
+
+FINE, REFUSED, BAD_INPUT, OUR_FAULT, STOPPED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="forecast-eval",
+    help="Measure demand forecasts in money, before launch.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Target = Annotated[Path, typer.Argument(help="YAML config, or the directory of a run.", show_default=False)]
+ConfigFile = Annotated[Path, typer.Argument(help="YAML config.", show_default=False)]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Change a key of the config, such as backtest.windows=8.")]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start a new run even if one with this config and data exists.")]
+
+
+@app.command()
+def run(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+    """Do a whole run: check, backtest, score, simulate, report."""
+    _advance(target, changes, runs, "report", fresh=fresh)
+
+
+@app.command()
+def check(target: Target, changes: Set = None) -> None:
+    """Check config and data, and say what is in them; nothing is run."""
+    from .config import load_config
+    from .pipeline import checked
+    from .quality import data_facts
+    from .store import find_run
+
+    folder = target.is_dir()
+    config = load_config(target / "config.yaml" if folder else target, changes or [])
+    inputs, _, windows = checked(config, Path(find_run(target).manifest["base"]) if folder else target.parent)
+    cutoffs = f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}"
+    _facts((*data_facts(inputs), ("cutoffs", cutoffs), ("forecasters", ", ".join(config.forecasters))))
+    for warning in inputs.warnings:
+        _say(f"warning: {warning}")
+    _say("No fault found.")
+
+
+@app.command()
+def backtest(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+    """Make the forecasts of every forecaster at every cutoff."""
+    _advance(target, changes, runs, "backtest", fresh=fresh)
+
+
+@app.command()
+def score(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+    """Score the forecasts."""
+    _advance(target, changes, runs, "score", fresh=fresh)
+
+
+@app.command()
+def simulate(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+    """Turn the forecasts into orders, sales, waste and money, and compare with the incumbent."""
+    _advance(target, changes, runs, "simulate", fresh=fresh)
+
+
+@app.command()
+def report(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+    """Write the report, one HTML file."""
+    _advance(target, changes, runs, "report", fresh=fresh)
+
+
+@app.command()
+def order(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    config_file: ConfigFile,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    history: Annotated[Path | None, typer.Option(help="History up to now, in the layout of the config's.")] = None,
+    in_stock: Annotated[
+        Path | None, typer.Option(help="Stock flags up to now, if they are a file of their own.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Stock on hand and in transit, with the config's columns.")] = None,
+    changes: Set = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Write the orders to place now, given stock on hand and in transit."""
+    from .config import load_config
+    from .order import order_file, orders, replaced
+    from .read import read_inputs
+
+    config = load_config(config_file, changes or [])
+    data = replaced(config.data, history=history, in_stock=in_stock, state=state)
+    inputs = read_inputs(data, config_file.parent, config.seed)
+    with _progress() as show:
+        table = orders(
+            config.model_copy(update={"data": data}), inputs, config_file.parent,
+            units=runs / config.name / "units", progress=lambda what, done, total: show("order", what, done, total),
+        )  # fmt: skip
+    frame = order_file(table, config, inputs, config_file.parent)
+    _write_csv(frame, out)
+    _say(f"{len(frame)} rows, {table['order'].sum():,.0f} units ordered for {(table['order'] > 0).sum()} series: {out}")
+
+
+def main() -> NoReturn:
+    """Run the command line; exit codes: 0 fine, 1 a gate said no, 2 bad input, 3 our fault."""
+    try:
+        app()  # exits by itself, with 2 for a command that does not exist
+    except KeyboardInterrupt:
+        _complain("stopped; start the same command again and it goes on")
+        sys.exit(STOPPED)
+    except Exception as error:  # noqa: BLE001 - the last door: nothing may leave it as a bare traceback
+        sys.exit(_explain(error))
+    sys.exit(FINE)
+
+
+def _explain(error: Exception) -> int:
+    from backtest.faults import InputError, summary
+    from backtest.run import ForecasterFailedError
+
+    if isinstance(error, InputError):
+        for line in summary(error.faults):
+            _complain(line)
+        return BAD_INPUT
+    if isinstance(error, ForecasterFailedError):
+        _complain(f"{error}; finished work is kept. Mend it, or set backtest.on_failure=skip")
+        return BAD_INPUT
+    import traceback
+
+    _complain("".join(traceback.format_exception(error)))
+    _complain("this is a fault of forecast-eval, not of your input: please report it with the lines above")
+    return OUR_FAULT
+
+
+def _advance(target: Path, changes: list[str] | None, runs: Path, upto: Step, *, fresh: bool) -> None:
+    from .pipeline import STEPS, do, open_session
+
+    with _progress() as show:
+        session = open_session(target, changes or [], root=runs, fresh=fresh, progress=show)
+        missing = [s for s in STEPS[: STEPS.index(upto) + 1] if not session.run.done(s)]
+        for step in missing:
+            do(session, step)
+    for warning in session.inputs.warnings:
+        _complain(f"warning: {warning}", "yellow")
+    if not missing:
+        _say("Nothing has changed since this run was made; --fresh makes it again.")
+    _show(session, upto)
+
+
+def _show(session: Session, upto: Step) -> None:
+    run = session.run
+    for failure in (*run.manifest["failures"], *run.manifest.get("left_out", ())):
+        _complain(f"failed: {failure}", "yellow")
+    if upto == "score":
+        _show_scores(session)
+    if upto in ("simulate", "report"):
+        _show_money(session)
+    _say(f"Run: {run.path}")
+    if upto == "report":
+        _say(f"Report: {run.path / 'report.html'}")
+
+
+def _table(*names: str) -> Table:
+    """Make a table that fits 100 columns: the model and its setting whole, numbers to the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for name in names:
+        table.add_column(name, no_wrap=True, justify="left" if name in ("model", "setting") else "right")
+    return table
+
+
+def _show_scores(session: Session) -> None:
+    scores = session.run.read("scores")
+    total = scores[scores["axis"] == "total"]
+    names = session.config.score.metrics
+    table = _table("model", *(name.replace("_", " ") for name in names))
+    for model, part in total.groupby("model", sort=False):
+        values = part.set_index("metric")["value"]
+        table.add_row(str(model), *(f"{values[name]:,.3g}" for name in names))
+    _print(table)
+
+
+def _show_money(session: Session) -> None:
+    from .summary import leaderboard, sentence_of
+
+    metrics = tuple(m for m in ("rmse",) if m in session.config.score.metrics)
+    percent = f"{session.config.compare.confidence:.0%}"
+    table = _table("model", *map(str.upper, metrics), "setting", "fill", "profit/week", f"difference ({percent})")
+    for row in leaderboard(session.run, metrics).to_dict("records"):
+        gap = f"{row['difference']:+,.0f} ({row['low']:+,.0f} to {row['high']:+,.0f})"
+        table.add_row(
+            row["model"], *(f"{row[m]:,.3g}" for m in metrics), row["setting"], f"{row['fill_rate']:.1%}",
+            f"{row['profit']:,.0f}", "incumbent" if row["is_incumbent"] else gap,
+        )  # fmt: skip
+    _print(table)
+    _say(sentence_of(session.run, session))
+
+
+class _progress:  # noqa: N801 - a context manager, used as a function
+    """Progress bars on the error stream, one a step."""
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bars = Progress(
+            TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=False,
+        )  # fmt: skip
+        self._tasks: dict[str, TaskID] = {}
+        self._bars.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, step: str, what: str, done: int, total: int) -> None:
+        """Move the bar of a step."""
+        if step not in self._tasks:
+            self._tasks[step] = self._bars.add_task(step, total=total)
+        self._bars.update(self._tasks[step], completed=done, total=total, description=f"{step}: {what}")
+
+
+def _write_csv(frame: object, out: Path) -> None:
+    import pandas as pd
+
+    from backtest import Fault, InputError
+
+    assert isinstance(frame, pd.DataFrame)
+    partial = out.with_name(out.name + ".partial")
+    try:
+        frame.to_csv(partial, index=False)
+        partial.replace(out)
+    except OSError as error:
+        raise InputError([
+            Fault("unwritable", f"cannot write: {error.strerror}", str(out), "give a writable --out")
+        ]) from error  # fmt: skip
+
+
+def _facts(facts: tuple[tuple[str, str], ...]) -> None:
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    for name, value in facts:
+        table.add_row(name, value)
+    _print(table)
+
+
+def _print(what: object) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.width = min(console.width, 100) if console.is_terminal else 100
+    console.print(what)
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+
+
+def _complain(text: str, colour: str = "red") -> None:
+    typer.secho(text, err=True, fg=colour)

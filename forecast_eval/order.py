@@ -1,0 +1,148 @@
+"""The orders to place now: what a planner does every week."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from backtest import Fault, InputError, RollingWindows, backtest
+from backtest.faults import refuse
+
+from .build import forecasters_of, policies_of, settings_of
+from .config import resolved_path
+from .layout import open_mapped, with_unique_id
+from .pipeline import market_of
+from .simulate import Supply, outlooks, play
+from .simulate.dense import predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from .config import Config, Data
+    from .read import Inputs
+
+
+def orders(
+    config: Config,
+    inputs: Inputs,
+    base: Path,
+    *,
+    units: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Orders to place at the end of the history, one row a series in the order of `inputs.history.unique_ids`.
+
+    The model and setting of `config.order` are used (by default the incumbent at the critical ratio);
+    its errors over the last `config.order.windows` cutoffs give the distribution of demand. A series that is no
+    longer on sale at the end of the history is not ordered.
+
+    Returns
+    -------
+    unique_id, order [units], order_up_to, on_hand, in_transit.
+
+    Raises InputError where there is no state, or the history is too short.
+    """
+    if inputs.state is None:
+        raise InputError([Fault("no-state", "stock on hand and in transit is not given", "data.state",
+                                "give it in the config or with --state")])  # fmt: skip
+    name = config.order.model or config.compare.incumbent
+    market = market_of(config, inputs)
+    market.needs_horizon(config.backtest.horizon)
+    spans = _windows(config, inputs)
+    result = backtest(
+        inputs.history,
+        {name: forecasters_of(config, inputs.history, base)[name]},
+        windows=spans,
+        settings=replace(settings_of(config.backtest, units), on_failure="stop"),
+        progress=progress,
+    )
+    windows = spans.over(inputs.history.calendar)
+    model = predictions(result.forecasts, windows, market.unique_ids, models=(name,))[name]
+    found = outlooks(market, model, windows, scenarios=config.simulate.scenarios, seed=config.seed)
+    on_hand, in_transit = inputs.state.dense(market.unique_ids)
+    level = np.nan_to_num(policies_of([config.order.policy])[0].levels(found[len(windows) - 1]))
+    return pd.DataFrame(
+        {
+            "unique_id": market.unique_ids,
+            "order": _quantities(level, Supply.of(inputs.economics, market.unique_ids, on_hand, in_transit)),
+            "order_up_to": level,
+            "on_hand": on_hand,
+            "in_transit": in_transit.sum(axis=1),
+        }
+    )
+
+
+def replaced(data: Data, *, history: Path | None, in_stock: Path | None, state: Path | None) -> Data:
+    """Data section with some of its files replaced by newer ones, in the same layout and with the same columns.
+
+    Raises InputError where the config says nothing of a file that is given: its columns are not known then.
+    """
+    newer = {"history": history, "in_stock": in_stock, "state": state}
+    given = {name: path.resolve() for name, path in newer.items() if path is not None}
+    refuse([
+        Fault("missing-key", f"--{name.replace('_', '-')} is given, and the config does not say how to read it",
+              f"data.{name}", "add its section with path and columns")
+        for name in given if getattr(data, name) is None
+    ])  # fmt: skip
+    # an absolute path is not taken relative to data.root
+    changed = {name: getattr(data, name).model_copy(update={"path": str(path)}) for name, path in given.items()}
+    return data.model_copy(update=changed)
+
+
+def _windows(config: Config, inputs: Inputs) -> RollingWindows:
+    """Cutoffs up to the end of the history: the last one is now, the earlier ones teach the errors."""
+    spec, calendar = config.backtest, inputs.history.calendar
+    behind = -(-spec.horizon // spec.step)  # cutoffs whose horizon is not over yet
+    return RollingWindows(
+        horizon=spec.horizon,
+        step=spec.step,
+        n_windows=config.order.windows + behind,
+        refit=spec.refit,
+        input_size=spec.input_size,
+        last_cutoff=calendar[-1],
+    )
+
+
+def _quantities(level: NDArray[np.float64], supply: Supply) -> NDArray[np.float64]:
+    """Let the simulator's kernel order, so that a plan and its simulation cannot differ."""
+    flows = play(np.zeros((len(level), 1)), level[:, None], supply)
+    return flows.ordered[:, 0]
+
+
+def order_file(table: pd.DataFrame, config: Config, inputs: Inputs, base: Path) -> pd.DataFrame:
+    """Orders in the user's own columns, or with the rows and columns of the template file of the config.
+
+    Raises InputError where the template names a series that has no order, or misses one that has.
+    """
+    amounts = table.set_index("unique_id")["order"]
+    whole = amounts.astype(np.int64) if bool((amounts % 1 == 0).all()) else amounts
+    if config.order.template is None:
+        own = inputs.ids.reindex(table["unique_id"]).reset_index(drop=True)
+        return own.assign(order=whole.to_numpy())
+    path = resolved_path(config.order.template.path, config.data.root, base)
+    file = with_unique_id(open_mapped(path, {}), config.data.id)
+    refuse(file.faults)
+    ids = file.frame["unique_id"].to_numpy()
+    template = file.frame if "unique_id" in config.data.id else file.frame.drop(columns="unique_id")
+    faults = [
+        Fault(
+            "template",
+            f"unique_id={uid!r} is {words}",
+            config.order.template.path,
+            "give the file of this history",
+        )
+        for words, odd in (
+            ("not in the history", np.setdiff1d(ids, amounts.index)),
+            ("not in the template", np.setdiff1d(amounts.index, ids)),
+        )
+        for uid in odd
+    ]
+    if faults:
+        raise InputError(faults)
+    return template.assign(**{config.order.template.column: whole.reindex(ids).to_numpy()})

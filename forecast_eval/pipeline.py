@@ -1,0 +1,317 @@
+"""The steps of a run, in order: check, backtest, score, simulate, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden
+from backtest.faults import nearest, refuse
+
+from .build import forecasters_of, policies_of, settings_of, windows_of
+from .config import load_config
+from .money import Money, Plan, Versus, judge
+from .quality import data_facts, fingerprint
+from .read import read_inputs
+from .scores import metrics_named, score
+from .scores.observed import observed
+from .scores.trending import trending
+from .simulate import Market
+from .simulate.dense import predictions
+from .store import Run, find_run, open_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from backtest import Forecaster, History, Window
+
+    from .config import Config
+    from .read import Inputs
+
+Step = Literal["backtest", "score", "simulate", "report"]
+STEPS: tuple[Step, ...] = ("backtest", "score", "simulate", "report")
+
+
+class Progress(Protocol):
+    """Shows how far a step is."""
+
+    def __call__(self, step: str, what: str, done: int, total: int) -> None:
+        """Say that `done` of `total` units of a step are finished, the last one being `what`."""
+        ...
+
+
+def silent(step: str, what: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """A run that is being worked on: what was asked, what is known, where it goes."""
+
+    config: Config
+    inputs: Inputs
+    forecasters: Mapping[str, Forecaster]
+    windows: tuple[Window, ...]
+    run: Run
+    progress: Progress = field(default=silent)
+
+    @property
+    def trending(self) -> NDArray[np.bool_]:
+        """[cutoff, series] whether a series was trending as of the cutoff."""
+        return trending(self.inputs.history, self.windows, self.config.score.trend)
+
+    @property
+    def market(self) -> Market:
+        """Demand, beliefs and supply terms that all models share."""
+        return market_of(self.config, self.inputs)
+
+    def on(self, step: str) -> Callable[[str, int, int], None]:
+        """Progress of one step."""
+        return lambda what, done, total: self.progress(step, what, done, total)
+
+
+def run(
+    target: Path,
+    overrides: Sequence[str] = (),
+    *,
+    root: Path = Path("runs"),
+    upto: Step = "report",
+    fresh: bool = False,
+    progress: Progress = silent,
+) -> Run:
+    """Do what is missing of the steps of a config, or of a run directory, up to `upto`.
+
+    target : a YAML config, or the directory of a run.
+    root : folder of all runs.
+    fresh : start a new run whatever there is; else the newest one with the same config and data goes on.
+
+    Raises InputError for bad input before anything expensive runs, `backtest.ForecasterFailedError` where a
+    forecaster fails and the config says stop.
+    """
+    session = open_session(target, overrides, root=root, fresh=fresh, progress=progress)
+    for step in STEPS[: STEPS.index(upto) + 1]:
+        if not session.run.done(step):
+            do(session, step)
+    return session.run
+
+
+def open_session(
+    target: Path,
+    overrides: Sequence[str] = (),
+    *,
+    root: Path = Path("runs"),
+    fresh: bool = False,
+    progress: Progress = silent,
+) -> Session:
+    """Read and check everything, and open the run directory."""
+    existing = find_run(target) if target.is_dir() else None
+    if existing is not None and (overrides or fresh):
+        raise InputError([Fault("finished-config", "a run's config is settled", str(target),
+                                "give the YAML config together with --set or --fresh")])  # fmt: skip
+    config = load_config(target / "config.yaml" if existing else target, overrides)
+    base = Path(existing.manifest["base"]) if existing else target.parent
+    inputs, forecasters, windows = checked(config, base)
+    data = fingerprint(inputs)
+    if existing is not None and existing.manifest["data"] != data:
+        raise InputError([Fault("data-changed", "the data is not what this run was made from", str(target),
+                                "run the YAML config again: it starts a new run")])  # fmt: skip
+    directory = existing or open_run(config, base, data, root=root, fresh=fresh)
+    return Session(config, inputs, forecasters, windows, directory, progress)
+
+
+def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster], tuple[Window, ...]]:
+    """Inputs, forecasters and windows of a config, every fault of them found before anything runs."""
+    faults: list[Fault] = []
+    try:
+        metrics_named(config.score.metrics)
+    except InputError as error:
+        faults += error.faults
+    try:
+        inputs = read_inputs(config.data, base, config.seed)
+    except InputError as error:
+        raise InputError([*faults, *error.faults]) from error
+    for look in (
+        lambda: forecasters_of(config, inputs.history, base),
+        lambda: windows_of(config.backtest).over(inputs.history.calendar),
+        lambda: market_of(config, inputs).needs_horizon(config.backtest.horizon),
+        lambda: _names_exist(config, inputs.history),
+    ):
+        try:
+            look()
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    windows = windows_of(config.backtest).over(inputs.history.calendar)
+    return inputs, forecasters_of(config, inputs.history, base), windows
+
+
+def _names_exist(config: Config, history: History) -> None:
+    named = [("score.by", c) for c in config.score.by]
+    named += [] if config.compare.cluster is None else [("compare.cluster", config.compare.cluster)]
+    timeline = config.report.timeline if isinstance(config.report.timeline, tuple) else ()
+    refuse([
+        *(Fault("unknown-column", f"static column {c!r} does not exist", place, nearest(c, history.static.columns))
+          for place, c in named if c not in history.static.columns),
+        *(Fault("unknown-id", f"unique_id={uid!r} is not in the history", "report.timeline",
+                nearest(uid, history.static.index)) for uid in timeline if uid not in history.static.index),
+    ])  # fmt: skip
+
+
+def market_of(config: Config, inputs: Inputs) -> Market:
+    """Demand as the config says for stockout periods, and what a planner would have believed."""
+    history = inputs.history
+    filled = history.dense() if config.simulate.hidden_demand == "as_is" else _filled(history)
+    truth = inputs.demand
+    demand = filled if truth is None else _dense(truth, "demand", history)
+    believed = _filled(history) if config.backtest.hidden_demand == "fill" else history.dense()
+    return Market(
+        unique_ids=history.unique_ids,
+        calendar=history.calendar,
+        demand=demand,
+        believed=believed,
+        economics=inputs.economics,
+        step=config.backtest.step,
+    )
+
+
+def _filled(history: History) -> NDArray[np.float64]:
+    return _dense(fill_hidden(history.frame, look_ahead=False), "y", history)
+
+
+def _dense(frame: pd.DataFrame, column: str, history: History) -> NDArray[np.float64]:
+    rows = pd.Index(history.unique_ids).get_indexer(pd.Index(frame["unique_id"]))
+    times = history.calendar.get_indexer(pd.DatetimeIndex(frame["ds"]))
+    out = np.full((len(history.unique_ids), len(history.calendar)), np.nan)
+    here = (rows >= 0) & (times >= 0)
+    out[rows[here], times[here]] = frame[column].to_numpy(dtype=float)[here]
+    return out
+
+
+def do(session: Session, step: Step) -> None:
+    """Do one step of a run; the tables of the steps before it must be there."""
+    {"backtest": _backtest, "score": _score, "simulate": _simulate, "report": _report}[step](session)
+
+
+def _backtest(session: Session) -> None:
+    config, run = session.config, session.run
+    try:
+        result = backtest(
+            session.inputs.history,
+            session.forecasters,
+            windows=windows_of(config.backtest),
+            settings=settings_of(config.backtest, run.units),
+            progress=session.on("backtest"),
+        )
+    except ForecasterFailedError as error:
+        run.write_failure(error.failure)
+        raise
+    for failure in result.failures:
+        run.write_failure(failure)
+    run.write("forecasts", result.forecasts)
+    failures = [f"{f.model} failed at cutoff {f.cutoff:%Y-%m-%d}: {f.error}" for f in result.failures]
+    run.record("backtest", failures=failures, seconds={m: round(s, 1) for m, s in result.seconds.items()})
+
+
+def _score(session: Session) -> None:
+    config, inputs = session.config, session.inputs
+    frame = observed(
+        session.run.read("forecasts"), inputs.history, inputs.economics,
+        hidden_demand=config.score.hidden_demand, windows=session.windows, trending=session.trending,
+    )  # fmt: skip
+    axes: dict[str, str | None] = {"total": None, "trend": "trend", "cutoff": "cutoff", "step": "step"}
+    axes |= {name: f"static.{name}" for name in config.score.by}
+    metrics = metrics_named(config.score.metrics)
+    session.run.write("scores", score(frame, metrics, axes))
+    session.run.record("score", metrics={m.name: m.version for m in metrics})
+
+
+def _simulate(session: Session) -> None:
+    result = simulate(session)
+    run, cutoffs = session.run, pd.DatetimeIndex([session.windows[k].cutoff for k in result.judged.cutoffs])
+    run.write("settings", result.settings)
+    run.write("money", result.money)
+    run.write("segments", result.segments)
+    ledger = pd.concat(
+        [
+            book.frame(cutoffs).assign(model=model, policy=result.chosen[model].label)
+            for model, book in result.ledgers.items()
+        ],
+        ignore_index=True,
+    )
+    run.write("ledger", ledger[["model", "policy", *(c for c in ledger.columns if c not in ("model", "policy"))]])
+    best = str(result.money["model"].iloc[0])
+    scores = run.read("scores")
+    accurate = most_accurate(scores[scores["model"].isin(result.money["model"])])
+    gap = result.best_versus(best, accurate if accurate != best else session.config.compare.incumbent)
+    left_out = [f"{model} was left out of the money: {why}" for model, why in result.left_out.items()]
+    run.record(
+        "simulate",
+        notes=list(result.notes),
+        left_out=left_out,
+        headline={
+            "earns_most": best,
+            "best_on_rmse": accurate,
+            "difference": gap.estimate,
+            "low": gap.low,
+            "high": gap.high,
+        },
+    )
+
+
+def most_accurate(scores: pd.DataFrame) -> str:
+    """Model with the lowest RMSE over all; the first metric of the config stands in where RMSE was not asked for."""
+    metric = "rmse" if "rmse" in set(scores["metric"]) else str(scores["metric"].iloc[0])
+    total = scores[(scores["axis"] == "total") & (scores["metric"] == metric)]
+    return str(total.sort_values("value", kind="stable")["model"].iloc[0])
+
+
+def simulate(session: Session) -> Money:
+    """Play the forecasts of a run; see `money.judge`."""
+    config, inputs, market = session.config, session.inputs, session.market
+    simulate, state = config.simulate, inputs.state
+    plan = Plan(
+        windows=session.windows,
+        policies=policies_of(simulate.policies),
+        judged=simulate.judged,
+        state=None if state is None else state.dense(market.unique_ids),
+        cover=simulate.initial_cover,
+        scenarios=simulate.scenarios,
+        seed=config.seed,
+    )
+    versus = Versus(
+        incumbent=config.compare.incumbent,
+        confidence=config.compare.confidence,
+        clusters=clusters_of(inputs.history, config.compare.cluster),
+        block=config.compare.block,
+        trending=session.trending,
+        per_week=inputs.history.periods_per_week / config.backtest.step,
+    )
+    forecasts = session.run.read("forecasts")
+    models = predictions(forecasts, session.windows, market.unique_ids, models=tuple(config.forecasters))
+    return judge(market, models, plan, versus, session.on("simulate"))
+
+
+def clusters_of(history: History, column: str | None) -> NDArray[np.int64]:
+    """Cluster code of each series: of its store, or of the series itself where there are no stores."""
+    chosen = column or ("store" if "store" in history.static.columns else None)
+    if chosen is None:
+        return np.arange(len(history.unique_ids))
+    return np.asarray(pd.factorize(history.static[chosen])[0], dtype=np.int64)
+
+
+def _report(session: Session) -> None:
+    from .report import write_report
+    from .summary import facts_of, tables_of
+
+    write_report(tables_of(session), facts_of(session), session.run.path / "report.html")
+    session.run.record("report")
+
+
+__all__ = ["STEPS", "Session", "Step", "checked", "data_facts", "do", "open_session", "run", "simulate"]

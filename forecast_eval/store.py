@@ -1,0 +1,153 @@
+"""The run directory: resolved config, manifest, tables and report; each file written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from backtest import Fault, InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from backtest import Failure
+
+    from .config import Config
+
+LIBRARIES = ("forecast-eval", "numpy", "pandas", "numba", "statsforecast", "mlforecast", "lightgbm")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's directory, `runs/<name>/<time>-<hash>`; the hash is that of config and data.
+
+    Finished work of forecasters lies beside the runs of the same name, in `units`, so that a run that was killed, or
+    one that changes the simulation only, does not fit anything twice.
+    """
+
+    path: Path
+
+    @property
+    def units(self) -> Path:
+        """Folder of finished forecasting work, shared by all runs of this name."""
+        return self.path.parent / "units"
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Versions, seed, data fingerprint, steps that are done."""
+        loaded: dict[str, Any] = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+        return loaded
+
+    def has(self, table: str) -> bool:
+        """Whether a table has been written."""
+        return self._table(table).is_file()
+
+    def read(self, table: str) -> pd.DataFrame:
+        """Read a table of the run."""
+        return pd.read_parquet(self._table(table))
+
+    def write(self, table: str, frame: pd.DataFrame) -> None:
+        """Write a table, whole or not at all."""
+        target = self._table(table)
+        partial = target.with_suffix(".partial")
+        frame.to_parquet(partial, index=False)
+        partial.replace(target)
+
+    def record(self, step: str, **facts: object) -> None:
+        """Note in the manifest that a step is done, with facts about it."""
+        manifest = self.manifest
+        done = [s for s in manifest["steps"] if s != step] + [step]
+        write_text(self.path / "manifest.json", _json(manifest | {"steps": done} | facts))
+
+    def write_failure(self, failure: Failure) -> None:
+        """Keep the traceback of a forecaster that failed."""
+        folder = self.path / "failures"
+        folder.mkdir(exist_ok=True)
+        write_text(folder / f"{failure.model}-{failure.cutoff:%Y%m%d}.txt", failure.traceback)
+
+    def done(self, step: str) -> bool:
+        """Whether a step has been finished."""
+        return step in self.manifest["steps"]
+
+    def _table(self, table: str) -> Path:
+        return self.path / "tables" / f"{table}.parquet"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def open_run(config: Config, base: Path, fingerprint: str, *, root: Path, fresh: bool = False) -> Run:
+    """Directory of the run with this config and data: the newest one there is, or a new one.
+
+    base : folder to which the config's paths are relative.
+    fingerprint : hash of the data.
+    fresh : start a new one whatever there is.
+
+    Raises InputError where the directory cannot be written.
+    """
+    key = run_key(config, fingerprint)
+    home = root / config.name
+    try:
+        found = [] if fresh or not home.is_dir() else sorted(home.glob(f"*-{key}"))
+        return Run(found[-1]) if found else _new_run(home, key, config, base, fingerprint)
+    except OSError as error:
+        raise InputError([Fault(
+            "unwritable", f"cannot write the run directory: {error.strerror}", str(error.filename or home),
+            "make it writable, or give another one with --runs",
+        )]) from error  # fmt: skip
+
+
+def find_run(path: Path) -> Run:
+    """Run in a directory; InputError if it holds none."""
+    if not (path / "manifest.json").is_file():
+        raise InputError([Fault("no-run", "this directory holds no run", str(path), "give runs/<name>/<time>-<hash>")])
+    return Run(path)
+
+
+def run_key(config: Config, fingerprint: str) -> str:
+    """Short hash of everything that the results depend on."""
+    text = _json({"config": config.model_dump(mode="json"), "data": fingerprint, "version": version("forecast-eval")})
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _new_run(home: Path, key: str, config: Config, base: Path, fingerprint: str) -> Run:
+    now = datetime.now(UTC)
+    path = home / f"{now:%Y%m%d-%H%M%S}-{key}"
+    staged = home / f".{path.name}.{os.getpid()}"
+    (staged / "tables").mkdir(parents=True)
+    resolved = config.model_dump(mode="json")
+    resolved["data"]["root"] = (
+        str((base / config.data.root).resolve()) if "$" not in config.data.root else config.data.root
+    )
+    write_text(staged / "config.yaml", yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+    manifest = {
+        "name": config.name,
+        "created": now.isoformat(timespec="seconds"),
+        "base": str(base.resolve()),
+        "key": key,
+        "seed": config.seed,
+        "data": fingerprint,
+        "python": sys.version.split()[0],
+        "versions": {name: version(name) for name in LIBRARIES},
+        "steps": [],
+    }
+    write_text(staged / "manifest.json", _json(manifest))
+    staged.rename(path)
+    return Run(path)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, default=str)

@@ -1,0 +1,150 @@
+"""What a run found, in words and tables: for the terminal and for the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .quality import data_facts
+from .report import ReportFacts, ReportTables
+from .scores import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .pipeline import Session
+    from .store import Run
+
+
+def sentence(headline: Mapping[str, Any], incumbent: str, currency: str, confidence: float) -> str:
+    """Say what the whole project exists for: who is most accurate, who earns most, and how sure that is.
+
+    >>> found = {"earns_most": "b", "best_on_rmse": "a", "difference": 120.4, "low": 35.0, "high": 205.8}
+    >>> sentence(found, "a", "EUR", 0.95)
+    'Best on RMSE: a; earns most: b; difference EUR 120 (from 35 to 206) a week.'
+    """
+    best, accurate = headline["earns_most"], headline["best_on_rmse"]
+    gap, low, high = (float(headline[k]) for k in ("difference", "low", "high"))
+    size = f"{currency} {gap:,.0f} (from {low:,.0f} to {high:,.0f}) a week"
+    if np.isnan(low):
+        size = f"{currency} {gap:,.0f} a week (too few stores and weeks for an interval)"
+    noise = "" if low > 0 or np.isnan(low) else f" That is within noise at {confidence:.0%}."
+    if best == accurate:
+        if best == incumbent:
+            return f"Best on RMSE and earns most: {best}, the incumbent."
+        return f"Best on RMSE and earns most: {best}; difference to {incumbent}, the incumbent, {size}.{noise}"
+    return f"Best on RMSE: {accurate}; earns most: {best}; difference {size}.{noise}"
+
+
+def sentence_of(run: Run, session: Session) -> str:
+    """Give the sentence of a run whose simulation is done."""
+    config = session.config
+    return sentence(
+        run.manifest["headline"], config.compare.incumbent, config.report.currency, config.compare.confidence
+    )
+
+
+def leaderboard(run: Run, metrics: tuple[str, ...]) -> pd.DataFrame:
+    """One row a model, best profit first: total scores, profit per week, difference to the incumbent, setting."""
+    scores = run.read("scores")
+    total = scores[(scores["axis"] == "total") & scores["metric"].isin(metrics)]
+    wide = total.pivot_table(index="model", columns="metric", values="value", dropna=False)[list(metrics)]
+    money = run.read("money").set_index("model")
+    columns = ["profit", "difference", "low", "high", "fill_rate", "setting", "is_incumbent"]
+    return wide.join(money[columns]).sort_values("profit", ascending=False, kind="stable").reset_index()
+
+
+def tables_of(session: Session) -> ReportTables:
+    """Tables of the report, from the tables of the run."""
+    run = session.run
+    return ReportTables(
+        scores=run.read("scores"),
+        settings=run.read("settings"),
+        money=run.read("money"),
+        segments=run.read("segments"),
+        timeline=timeline(session),
+    )
+
+
+def timeline(session: Session) -> pd.DataFrame:
+    """Stock, demand and forecast over the judged play, of the series asked for or those where models differ most."""
+    run, wanted = session.run, session.config.report.timeline
+    ledger = run.read("ledger")
+    if isinstance(wanted, int):
+        judged = ledger.dropna(subset=["cutoff"])
+        earned = judged.pivot_table(index="unique_id", columns="model", values="profit", aggfunc="sum")
+        chosen = (earned.max(axis=1) - earned.min(axis=1)).nlargest(wanted).index
+    else:
+        chosen = pd.Index(wanted)
+    part = ledger[ledger["unique_id"].isin(chosen)]
+    forecasts = run.read("forecasts")[["model", "cutoff", "unique_id", "ds", "forecast"]]
+    # the newest forecast of each period is the one that a planner last looked at
+    newest = forecasts.sort_values("cutoff").drop_duplicates(["model", "unique_id", "ds"], keep="last")
+    merged = part.merge(newest.drop(columns="cutoff"), on=["model", "unique_id", "ds"], how="left")
+    columns = [
+        "model",
+        "unique_id",
+        "ds",
+        "cutoff",
+        "forecast",
+        "demand",
+        "on_hand",
+        "ordered",
+        "lost",
+        "wasted",
+    ]
+    return merged[columns].reset_index(drop=True)
+
+
+def facts_of(session: Session) -> ReportFacts:
+    """Words and facts of the report."""
+    config, run = session.config, session.run
+    manifest = run.manifest
+    used = [METRICS[name] for name in config.score.metrics]
+    return ReportFacts(
+        title=config.report.title or config.name,
+        sentence=sentence_of(run, session),
+        incumbent=config.compare.incumbent,
+        currency=config.report.currency,
+        confidence=config.compare.confidence,
+        notes=(*manifest["notes"], *_hidden_notes(session)),
+        warnings=tuple(map(str, session.inputs.warnings)),
+        failures=(*manifest["failures"], *manifest["left_out"]),
+        facts=(*data_facts(session.inputs), *_run_facts(session)),
+        metrics=tuple((m.name, m.unit, m.direction, f"{m.meaning} {m.formula}.") for m in used),
+    )
+
+
+def _hidden_notes(session: Session) -> list[str]:
+    config = session.config
+    truth = session.inputs.demand is not None
+    train = {
+        "as_is": "sales are taken for demand",
+        "fill": "demand is the mean of the last four stocked periods",
+    }
+    judge = {"as_is": "sales are taken for demand", "masked": "they are left out"}
+    simulated = "true demand is known and used" if truth else train[config.simulate.hidden_demand]
+    return [
+        f"Periods not fully in stock: in training {train[config.backtest.hidden_demand]}; in scores "
+        f"{judge[config.score.hidden_demand]}; in the simulation {simulated}.",
+        f"Trending as of a cutoff: with probability above {config.score.trend.probability:g} the rate of the last "
+        f"{config.score.trend.recent} periods exceeds {config.score.trend.factor:g} times that of the "
+        f"{config.score.trend.base} before.",
+    ]
+
+
+def _run_facts(session: Session) -> list[tuple[str, str]]:
+    manifest, windows = session.run.manifest, session.windows
+    versions = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
+    return [
+        ("cutoffs", f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}, horizon "
+                    f"{len(windows[0].steps)}"),
+        ("seconds of fitting and predicting", ", ".join(f"{m} {s:g}" for m, s in manifest["seconds"].items())),
+        ("seed", str(manifest["seed"])),
+        ("data fingerprint", manifest["data"]),
+        ("metric definitions", ", ".join(f"{m} {v}" for m, v in manifest["metrics"].items())),
+        ("versions", f"python {manifest['python']}, {versions}"),
+        ("run", session.run.path.name),
+    ]  # fmt: skip
