@@ -17,7 +17,7 @@ from .config import load_config
 from .money import Money, Plan, Versus, judge
 from .quality import data_facts, fingerprint
 from .read import read_inputs
-from .scores import metrics_named, score
+from .scores import METRICS, metrics_named, score
 from .scores.observed import observed
 from .scores.trending import trending
 from .simulate import Market
@@ -248,8 +248,9 @@ def _simulate(session: Session) -> None:
     run.write("ledger", ledger[["model", "policy", *(c for c in ledger.columns if c not in ("model", "policy"))]])
     best = str(result.money["model"].iloc[0])
     scores = run.read("scores")
-    accurate = most_accurate(scores[scores["model"].isin(result.money["model"])])
-    gap = result.best_versus(best, accurate if accurate != best else session.config.compare.incumbent)
+    metric, accurate = most_accurate(scores[scores["model"].isin(result.money["model"])])
+    other = _other(best, accurate, session.config.compare.incumbent, list(result.money["model"]))
+    gap = result.best_versus(best, other)
     left_out = [f"{model} was left out of the money: {why}" for model, why in result.left_out.items()]
     run.record(
         "simulate",
@@ -257,7 +258,9 @@ def _simulate(session: Session) -> None:
         left_out=left_out,
         headline={
             "earns_most": best,
-            "best_on_rmse": accurate,
+            "most_accurate": accurate,
+            "metric": metric,
+            "against": other,
             "difference": gap.estimate,
             "low": gap.low,
             "high": gap.high,
@@ -265,11 +268,17 @@ def _simulate(session: Session) -> None:
     )
 
 
-def most_accurate(scores: pd.DataFrame) -> str:
-    """Model with the lowest RMSE over all; the first metric of the config stands in where RMSE was not asked for."""
-    metric = "rmse" if "rmse" in set(scores["metric"]) else str(scores["metric"].iloc[0])
-    total = scores[(scores["axis"] == "total") & (scores["metric"] == metric)]
-    return str(total.sort_values("value", kind="stable")["model"].iloc[0])
+def _other(best: str, accurate: str, incumbent: str, ranking: list[str]) -> str:
+    """Whom the best earner is compared with: the most accurate, else the incumbent, else the runner-up."""
+    return next((m for m in (accurate, incumbent, *ranking) if m != best), best)
+
+
+def most_accurate(scores: pd.DataFrame) -> tuple[str, str]:
+    """Name of a metric and the model that is best on it; the first metric stands in where RMSE was not asked for."""
+    name = "rmse" if "rmse" in set(scores["metric"]) else str(scores["metric"].iloc[0])
+    total = scores[(scores["axis"] == "total") & (scores["metric"] == name)].set_index("model")["value"]
+    distance = {"lower": total, "higher": -total, "zero": total.abs()}[METRICS[name].direction]
+    return name.upper().replace("_", " "), str(distance.idxmin())
 
 
 def simulate(session: Session) -> Money:

@@ -58,7 +58,7 @@ class Run:
     def write(self, table: str, frame: pd.DataFrame) -> None:
         """Write a table, whole or not at all."""
         target = self._table(table)
-        partial = target.with_suffix(".partial")
+        partial = target.with_suffix(f".{os.getpid()}.partial")
         frame.to_parquet(partial, index=False)
         partial.replace(target)
 
@@ -84,7 +84,7 @@ class Run:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 

@@ -18,31 +18,42 @@ if TYPE_CHECKING:
     from .store import Run
 
 
-def sentence(headline: Mapping[str, Any], incumbent: str, currency: str, confidence: float) -> str:
+def sentence(headline: Mapping[str, Any], *, incumbent: str, currency: str, confidence: float) -> str:
     """Say what the whole project exists for: who is most accurate, who earns most, and how sure that is.
 
-    >>> found = {"earns_most": "b", "best_on_rmse": "a", "difference": 120.4, "low": 35.0, "high": 205.8}
-    >>> sentence(found, "a", "EUR", 0.95)
+    headline : earns_most, most_accurate and the metric by which it is, against (whom the difference is to),
+        difference, low and high (money a week).
+
+    >>> found = {"earns_most": "b", "most_accurate": "a", "metric": "RMSE", "against": "a"}
+    >>> found |= {"difference": 120.4, "low": 35.0, "high": 205.8}
+    >>> sentence(found, incumbent="a", currency="EUR", confidence=0.95)
     'Best on RMSE: a; earns most: b; difference EUR 120 (from 35 to 206) a week.'
     """
-    best, accurate = headline["earns_most"], headline["best_on_rmse"]
+    best, accurate, against = (headline[k] for k in ("earns_most", "most_accurate", "against"))
+    metric = headline["metric"]
+    if against == best:
+        return f"Best on {metric} and earns most: {best}, the only model that was played."
     gap, low, high = (float(headline[k]) for k in ("difference", "low", "high"))
-    size = f"{currency} {gap:,.0f} (from {low:,.0f} to {high:,.0f}) a week"
+    interval = f"(from {low:,.0f} to {high:,.0f}) a week"
     if np.isnan(low):
-        size = f"{currency} {gap:,.0f} a week (too few stores and weeks for an interval)"
-    noise = "" if low > 0 or np.isnan(low) else f" That is within noise at {confidence:.0%}."
-    if best == accurate:
-        if best == incumbent:
-            return f"Best on RMSE and earns most: {best}, the incumbent."
-        return f"Best on RMSE and earns most: {best}; difference to {incumbent}, the incumbent, {size}.{noise}"
-    return f"Best on RMSE: {accurate}; earns most: {best}; difference {size}.{noise}"
+        interval = "a week (too few stores and weeks for an interval)"
+    noise = f" That is within noise at {confidence:.0%}." if low <= 0 <= high else ""
+    size = f"{currency} {gap:,.0f} {interval}.{noise}"
+    if best != accurate:
+        return f"Best on {metric}: {accurate}; earns most: {best}; difference {size}"
+    to = f"{against}, the incumbent," if against == incumbent else f"{against}, the next,"
+    holder = f"{best}, the incumbent" if best == incumbent else best
+    return f"Best on {metric} and earns most: {holder}; difference to {to} {size}"
 
 
 def sentence_of(run: Run, session: Session) -> str:
     """Give the sentence of a run whose simulation is done."""
     config = session.config
     return sentence(
-        run.manifest["headline"], config.compare.incumbent, config.report.currency, config.compare.confidence
+        run.manifest["headline"],
+        incumbent=config.compare.incumbent,
+        currency=config.report.currency,
+        confidence=config.compare.confidence,
     )
 
 

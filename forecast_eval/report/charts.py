@@ -117,10 +117,12 @@ def segment_costs(segments: pd.DataFrame, palette: Palette, *, segment: str, cur
     frame = costs[costs["segment"] == segment].assign(kind=lambda rows: rows["kind"].map(_COSTS))
     if frame["amount"].notna().sum() == 0:
         return None
+    paid = [kind for kind in _COSTS.values() if costs["amount"][costs["kind"].map(_COSTS) == kind].abs().sum() > 0]
+    frame = frame[frame["kind"].isin(paid or list(_COSTS.values()))]
     names = [name for name in palette.names if name in set(frame["model"])]
     ends = [min(0.0, float(costs["amount"].min())), float(costs["amount"].max())]
     chart = alt.Chart(_ROWS).mark_bar().encode(
-        y=alt.Y("kind:N", title=None, sort=list(_COSTS.values())).scale(paddingInner=0.25, paddingOuter=0.1),
+        y=alt.Y("kind:N", title=None, sort=paid).scale(paddingInner=0.25, paddingOuter=0.1),
         yOffset=alt.YOffset("model:N").scale(domain=names),
         x=alt.X("amount:Q", title=f"{currency} a week", axis=alt.Axis(format="~s", tickCount=5)).scale(
             domain=ends, nice=True
@@ -131,7 +133,7 @@ def segment_costs(segments: pd.DataFrame, palette: Palette, *, segment: str, cur
             alt.Tooltip("amount:Q", title=f"{currency} a week", format=_MONEY),
         ],
     )  # fmt: skip
-    height = len(_COSTS) * (max(9, 16 - len(names)) * len(names) + 18)
+    height = max(1, len(paid)) * (max(9, 16 - len(names)) * len(names) + 18)
     chart = chart.properties(width="container", height=height)
     return _finish(chart, frame, palette, description=f"Costs of {segment} series by model")
 

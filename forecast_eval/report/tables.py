@@ -221,6 +221,8 @@ def _best(values: np.ndarray, direction: Direction) -> list[bool]:
         return [False] * len(values)
     distance = {"lower": values, "higher": -values, "zero": np.abs(values)}[direction]
     least = distance[finite].min()
+    if least == distance[finite].max():  # where all are equal none is best
+        return [False] * len(values)
     return [bool(value == least) for value in distance]
 
 
