@@ -9,7 +9,14 @@ import pytest
 from backtest import InputError, RollingWindows
 from forecast_eval.economics import Economics
 from forecast_eval.money import Plan, Versus, judge
-from forecast_eval.simulate import Market, OrderUpToCoverage, OrderUpToCriticalRatio, PeriodsOfSupply, Predictions
+from forecast_eval.simulate import (
+    Market,
+    OrderUpToCoverage,
+    OrderUpToCriticalRatio,
+    PeriodsOfSupply,
+    Predictions,
+    outlooks,
+)
 
 SERIES, WEEKS, HORIZON = 24, 60, 3
 CALENDAR = pd.date_range("2025-01-06", periods=WEEKS, freq="W-MON")
@@ -127,6 +134,20 @@ def test_setting_is_chosen_on_earlier_cutoffs_only():
     assert shocked.chosen == before.chosen
     assert shocked.settings["profit_when_choosing"].tolist() == before.settings["profit_when_choosing"].tolist()
     assert shocked.money["profit"].iloc[0] != before.money["profit"].iloc[0]
+
+
+def test_outlook_sees_nothing_after_its_cutoff():
+    world = market()
+    model = forecasts(world, error=5.0)
+    before = outlooks(world, model, WINDOWS, scenarios=60, seed=1)
+    shocked = world.demand.copy()
+    shocked[:, WINDOWS[15].cutoff < CALENDAR] *= 7
+    later = replace(world, demand=shocked, believed=shocked)
+    after = outlooks(later, model, WINDOWS, scenarios=60, seed=1)
+    assert min(before) == HORIZON  # the first cutoff at which an earlier window is over
+    for k in range(HORIZON, 16):
+        assert np.array_equal(before[k].sums, after[k].sums)
+    assert not np.array_equal(before[20].sums, after[20].sums)
 
 
 def test_chosen_setting_earned_most_when_it_was_chosen(judged):

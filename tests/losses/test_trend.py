@@ -52,3 +52,11 @@ def test_unknown_periods_before_launch_do_not_count():
 def test_recent_must_leave_a_base():
     with pytest.raises(ValueError, match="recent=30 must be between 1 and 29"):
         trend_probability(sales(), recent=30)
+
+
+def test_sales_of_periods_without_stock_do_not_count():
+    units, in_stock = sales(), np.ones((40, 30))
+    in_stock[:, [3, 28]] = 0.0
+    wrong = units.copy()
+    wrong[:, [3, 28]] += 50
+    assert np.array_equal(trend_probability(units, in_stock, recent=4), trend_probability(wrong, in_stock, recent=4))
