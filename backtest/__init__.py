@@ -1,7 +1,7 @@
 """Backtests over rolling windows: frames in, forecasts out."""
 
 from .faults import Fault, InputError, Origin
-from .forecaster import Fitted, Forecaster, Known
+from .forecaster import FallbackWarning, Fitted, Forecaster, Known
 from .frames import History, forecasts_of, from_nixtla, quantile_column, quantile_levels
 from .hidden import FilledStockouts, fill_hidden
 from .run import Backtest, Failure, ForecasterFailedError, Settings, backtest
@@ -10,6 +10,7 @@ from .windows import RollingWindows, Window
 __all__ = [
     "Backtest",
     "Failure",
+    "FallbackWarning",
     "Fault",
     "FilledStockouts",
     "Fitted",

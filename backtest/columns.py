@@ -17,7 +17,7 @@ def quantile_column(level: float) -> str:
     >>> quantile_column(0.9)
     'q0.9'
     """
-    return f"q{level:.10g}"
+    return "q" + f"{level:.10f}".rstrip("0")
 
 
 def quantile_levels(columns: Sequence[str]) -> dict[float, str]:

@@ -35,6 +35,13 @@ class Known:
         return self.history[self.history["unique_id"].isin(self.future["unique_id"].unique())]
 
 
+class FallbackWarning(UserWarning):
+    """A forecaster could not treat some series as its name says, and says how it treated them instead.
+
+    A backtest collects these and names them by model and cutoff: nothing is repaired in silence.
+    """
+
+
 class Fitted(Protocol):
     """A fitted model. It may be asked at later cutoffs too, with the history known then."""
 

@@ -151,12 +151,12 @@ class History:
             later = frame.loc[frame["ds"] > cutoff, ["unique_id", "ds", *self.known_future]]
             known = pd.concat([part for part in (later, self.ahead) if len(part)]) if len(self.ahead) else later
             future = future.merge(known, on=["unique_id", "ds"], how="left")
-            refuse(_unknown_future(future, self.known_future))
+            refuse(_unknown_future(future, self.known_future, self.calendar[-1]))
         return Known(
             cutoff=cutoff,
             history=past.reset_index(drop=True),
             future=future,
-            static=self.static.copy(),
+            static=self.static.loc[self.static.index.isin(past["unique_id"].unique())],
             freq=self.freq,
             horizon=len(window.steps),
             levels=levels,
@@ -179,7 +179,12 @@ def _split_ahead(
     return frame.loc[~later], ahead if len(ahead) else nothing, origin.where(~later)
 
 
-def _unknown_future(future: pd.DataFrame, known_future: Sequence[str]) -> list[Fault]:
+def _unknown_future(future: pd.DataFrame, known_future: Sequence[str], end: pd.Timestamp) -> list[Fault]:
+    """Fault of each covariate that is not known beyond the history.
+
+    Within the history a series without rows has ended: its covariates stay missing, and it is not scored there.
+    """
+    future = future[future["ds"] > end]
     lacking = [(name, future.loc[future[name].isna()].iloc[0]) for name in known_future if future[name].isna().any()]
     return [
         Fault("unknown-future", f"{name} is declared known-future and is not known for unique_id={row.unique_id!r} at "

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 import traceback
+import warnings
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pandas.util import hash_pandas_object
 
-from .faults import Fault, InputError, Origin
+from .faults import InputError, Origin
+from .forecaster import FallbackWarning
 from .frames import complete_faults, forecasts_of
 
 if TYPE_CHECKING:
@@ -24,7 +30,9 @@ if TYPE_CHECKING:
     from .frames import History
     from .windows import RollingWindows, Window
 
-FORMAT = 1  # raise it when what a unit's file holds changes: older files are then made anew
+LIBRARIES = ("forecast-eval", "statsforecast", "mlforecast", "lightgbm")
+VERSIONS = tuple((name, version(name)) for name in LIBRARIES)
+"""What made a unit, beside its forecaster: with other versions it is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,13 @@ class Backtest:
 
     forecasts : model, cutoff, unique_id, ds, forecast and quantile columns.
     failures : forecasters that failed, by window.
+    notes : what forecasters said of series that they had to treat otherwise (`FallbackWarning`), by model.
     seconds : model -> seconds of fitting and predicting; units that were found finished count what they took then.
     """
 
     forecasts: pd.DataFrame
     failures: tuple[Failure, ...]
+    notes: dict[str, tuple[str, ...]]
     seconds: dict[str, float]
 
 
@@ -89,6 +99,7 @@ class _Unit:
 class _Outcome:
     forecasts: list[pd.DataFrame] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -136,13 +147,11 @@ def _units(
     windows: RollingWindows,
     levels: tuple[float, ...],
 ) -> Iterator[_Unit]:
-    static_hash = hash_pandas_object(history.static).to_numpy().tobytes()
     seen = _Hashes(history)
     for model, forecaster in forecasters.items():
         for _, block in groupby(spans, key=lambda w: w.fitted_at):
             together = tuple(block)
-            key = hashlib.sha256(repr((FORMAT, forecaster, levels, windows.input_size, together)).encode())
-            key.update(static_hash)
+            key = hashlib.sha256(repr((VERSIONS, forecaster, levels, windows.input_size, together)).encode())
             key.update(seen.of(together))
             yield _Unit(model, forecaster, together, key.hexdigest()[:24])
 
@@ -155,29 +164,50 @@ class _Hashes:
         self._rows = hash_pandas_object(history.frame, index=False).to_numpy()
         ahead = history.frame[["unique_id", "ds", *history.known_future]]
         self._ahead = hash_pandas_object(ahead, index=False).to_numpy()
+        self._beyond = history.ahead
+        self._static = hash_pandas_object(history.static).to_numpy()
+        self._first = history.frame.groupby("unique_id")["ds"].min().reindex(history.static.index).to_numpy()
+        columns = (list(history.frame.columns), list(history.static.columns), history.known_future)
+        self._columns = repr(columns).encode()
 
     def of(self, block: tuple[Window, ...]) -> bytes:
         """Whole rows up to the block's last cutoff, and known-future covariates up to its last step."""
         cutoff, end = block[-1].cutoff, block[-1].steps[-1]
         later = (self._ds > cutoff) & (self._ds <= end)
-        return self._rows[self._ds <= cutoff].tobytes() + self._ahead[later].tobytes()
+        beyond = self._beyond[self._beyond["ds"] <= end] if len(self._beyond) else self._beyond
+        parts = (
+            self._rows[self._ds <= cutoff],
+            self._ahead[later],
+            hash_pandas_object(beyond, index=False).to_numpy(),
+            self._static[self._first <= cutoff],
+        )
+        return self._columns + b"".join(part.tobytes() for part in parts)
 
 
 def _run_unit(history: History, unit: _Unit, settings: Settings, input_size: int | None) -> _Outcome:
     path = None if settings.units is None else settings.units / f"{unit.key}.parquet"
     if path is not None and path.exists():
         kept = pd.read_parquet(path)
-        return _Outcome([kept.drop(columns="seconds")], [], float(kept["seconds"].iloc[0]))
+        facts = dict(pq.read_schema(path).metadata or {})
+        noted = json.loads(facts[b"notes"])
+        # equal forecasters share their work, whatever they are called
+        return _Outcome([kept.assign(model=unit.model)], [], noted, float(facts[b"seconds"]))
     start = time.perf_counter()
     outcome = _forecast_unit(history, unit, settings.levels, input_size)
     outcome.seconds = time.perf_counter() - start
     if path is not None and not outcome.failures:
-        whole = pd.concat(outcome.forecasts, ignore_index=True).assign(seconds=outcome.seconds)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        whole.to_parquet(partial, index=False)
-        partial.replace(path)
+        _keep(path, pd.concat(outcome.forecasts, ignore_index=True), outcome)
     return outcome
+
+
+def _keep(path: Path, forecasts: pd.DataFrame, outcome: _Outcome) -> None:
+    """Write a finished unit, whole or not at all, with what it took and what was noted."""
+    table = pa.Table.from_pandas(forecasts, preserve_index=False)
+    facts = {b"seconds": str(outcome.seconds).encode(), b"notes": json.dumps(outcome.notes).encode()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **facts}), partial)
+    partial.replace(path)
 
 
 def _forecast_unit(history: History, unit: _Unit, levels: tuple[float, ...], input_size: int | None) -> _Outcome:
@@ -185,8 +215,12 @@ def _forecast_unit(history: History, unit: _Unit, levels: tuple[float, ...], inp
     for window in unit.windows:
         known = history.known(window, levels, input_size)
         try:
-            fitted = unit.forecaster.fit(known) if fitted is None else fitted
-            made = fitted.predict(known)
+            with warnings.catch_warnings(record=True) as heard:
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("always", FallbackWarning)
+                fitted = unit.forecaster.fit(known) if fitted is None else fitted
+                made = fitted.predict(known)
+            out.notes += [f"at {window.cutoff:%Y-%m-%d}: {w.message}" for w in heard]
             out.forecasts.append(_contract(made, unit.model, window, known.future))
         except InputError:
             raise
@@ -217,10 +251,11 @@ def _collected(units: list[_Unit], outcomes: Mapping[int, _Outcome]) -> Backtest
     seconds: dict[str, float] = {}
     for k, outcome in outcomes.items():
         seconds[units[k].model] = seconds.get(units[k].model, 0.0) + outcome.seconds
+    notes: dict[str, tuple[str, ...]] = {}
+    for k, outcome in outcomes.items():
+        if outcome.notes:
+            notes[units[k].model] = (*notes.get(units[k].model, ()), *outcome.notes)
     forecasts = pd.concat(frames, ignore_index=True)
     levels = sorted((c for c in forecasts.columns if c.startswith("q")), key=lambda c: float(c[1:]))
     order = ["model", "cutoff", "unique_id", "ds", "forecast", *levels]
-    return Backtest(forecasts[order], tuple(failures), seconds)
-
-
-__all__ = ["Backtest", "Failure", "Fault", "ForecasterFailedError", "Settings", "backtest"]
+    return Backtest(forecasts[order], tuple(failures), notes, seconds)

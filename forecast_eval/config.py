@@ -6,12 +6,14 @@ import os
 import re
 from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from backtest.faults import Fault, InputError, nearest
+
+from .config_faults import faults_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,7 +144,6 @@ class LightGBMSpec(Section):
     date_features: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     quantiles: bool = False
-    scale: bool = False
     params: dict[str, Any] = {}
 
 
@@ -337,7 +338,7 @@ def config_of(tree: Mapping[str, Any], source: str) -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise InputError([_fault(dict(e), source) for e in error.errors()]) from error
+        raise InputError(faults_of(error, Config, source)) from error
 
 
 def resolved_path(path: str, root: str, base: Path) -> Path:
@@ -369,54 +370,3 @@ def _set(tree: dict[str, Any], override: str) -> None:
         if not isinstance(node, dict):
             raise InputError([Fault("bad-override", f"{parent!r} has no keys below it", f"--set {key}", "check it")])
     node[last] = yaml.safe_load(text)
-
-
-def _fault(error: dict[str, Any], source: str) -> Fault:
-    loc = tuple(part for k, part in enumerate(error["loc"]) if k != _tag_position(error["loc"]))
-    place = f"{source}, {'.'.join(map(str, loc)) or 'top level'}"
-    if error["type"] == "extra_forbidden":
-        return Fault("unknown-key", f"unknown key {loc[-1]!r}", place, nearest(str(loc[-1]), _keys_at(error["loc"])))
-    if error["type"] == "union_tag_invalid":
-        kind = str(error["ctx"]["tag"])
-        return Fault("unknown-kind", f"unknown kind {kind!r}", place, nearest(kind, sorted(_tags(error))))
-    if error["type"] == "missing":
-        return Fault("missing-key", "this key is missing", place, "add it")
-    message = str(error["msg"]).removeprefix("Value error, ")
-    given = error["input"]
-    shown = "" if isinstance(given, dict | BaseModel) else f"{given!r}: "
-    return Fault("bad-value", f"{shown}{message}", place, "correct the value")
-
-
-def _tags(error: dict[str, Any]) -> list[str]:
-    return re.findall(r"'([^']+)'", str(error["ctx"]["expected_tags"]))
-
-
-def _tag_position(loc: tuple[Any, ...]) -> int | None:
-    """Where pydantic put the kind of a forecaster or a policy into the path of an error."""
-    if loc[:1] == ("forecasters",) or loc[:2] == ("order", "policy"):
-        return 2
-    return 3 if loc[:2] == ("simulate", "policies") else None
-
-
-def _keys_at(loc: tuple[Any, ...]) -> list[str]:
-    """Known keys of the section in which an unknown key stood."""
-    here: Any = Config
-    for k, part in enumerate(loc[:-1]):
-        if isinstance(here, tuple):  # among several kinds the tag chooses; a name or a number before it does not
-            kinds = {get_args(a.model_fields["kind"].annotation)[0]: a for a in here}
-            here = kinds[part] if k == _tag_position(loc) else here
-        else:
-            here = _inner(here.model_fields[part].annotation)
-    return list(here.model_fields)
-
-
-def _inner(annotation: Any) -> Any:  # noqa: ANN401 - the same
-    """Give the section that an annotation holds, or the tuple of those among which a tag chooses."""
-    while True:
-        arguments = [a for a in get_args(annotation) if a is not type(None) and a is not Ellipsis]
-        sections = tuple(a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel))
-        if get_origin(annotation) is None or not arguments:
-            return annotation
-        if len(sections) > 1:
-            return sections
-        annotation = sections[0] if sections else arguments[-1] if get_origin(annotation) is dict else arguments[0]

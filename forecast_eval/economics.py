@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd  # noqa: TC002 - the examples use it
 import pandera.pandas as pa
+from numpy.typing import NDArray
 
 from backtest import Fault, InputError, Origin
 from backtest.faults import nearest, refuse
@@ -17,8 +18,6 @@ from losses import UnitCosts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from numpy.typing import NDArray
 
 DEFAULTS: Mapping[str, float] = {
     "price": 0.0,
@@ -34,7 +33,8 @@ DEFAULTS: Mapping[str, float] = {
 }
 """Columns and what an absent column means; review_period is then the step of the backtest."""
 
-WHOLE = ("lead_time", "review_period")
+SUPPLY = ("shelf_life", "lead_time", "review_period", "pack_size", "min_order")
+"""Columns that say how goods are supplied; one value a series."""
 
 
 def _whole(values: pd.Series[float]) -> pd.Series[bool]:
@@ -119,6 +119,7 @@ class Economics:
         key = [c for c in ("unique_id", "ds") if c in table.columns]
         faults += duplicate_faults(table.dropna(subset=key), key, origin)
         full = table.assign(**{c: d for c, d in DEFAULTS.items() if c not in table.columns})
+        faults += _changing_faults(full.dropna(subset="unique_id"), origin) if "ds" in key else []
         # what is wrong by itself is not compared with other columns
         sound = (full[["price", "unit_cost", "holding", "shelf_life"]] >= 0).all(axis=1)
         warnings = refuse(faults + _price_faults(full[sound], origin))
@@ -156,21 +157,25 @@ class Economics:
         steps = np.maximum(filled.index.searchsorted(dates, side="right") - 1, 0)
         return filled.iloc[steps].reindex(columns=unique_ids).to_numpy(dtype=float).T
 
-    def unit_costs(self, unique_ids: NDArray[np.object_], dates: pd.DatetimeIndex | None = None) -> UnitCosts:
+    def unit_costs(
+        self, unique_ids: NDArray[np.object_], dates: pd.DatetimeIndex | None = None, *, cycle: int = 1
+    ) -> UnitCosts:
         """Underage and overage cost [currency per unit], [series, time] for `dates` or [series] without.
 
+        cycle : periods for which a unit too many waits until the next order could do without it: the review period.
+
         underage = price - unit_cost + goodwill, never below 0: a good sold at a loss is not missed.
-        overage = holding * (1 - 1 / shelf_life) + (unit_cost - salvage) / shelf_life: a unit left over is
-        held for shelf_life - 1 period ends and then written off, and both are spread over the periods that it
-        can wait. At shelf_life 1 that is the newsvendor's unit_cost - salvage; for goods that keep it is the
-        holding cost.
+        overage = min(cycle, shelf_life) * (holding * (1 - 1 / shelf_life) + (unit_cost - salvage) / shelf_life): a unit
+        left over is held for shelf_life - 1 period ends and then written off, and both are spread over the periods that
+        it can wait. At shelf_life 1 that is the newsvendor's unit_cost - salvage; for goods that keep it is the
+        holding cost of the cycle.
         """
         price, cost, salvage, holding, goodwill, life = (
             self.field(name, unique_ids, dates)
             for name in ("price", "unit_cost", "salvage", "holding", "goodwill", "shelf_life")
         )
         underage = np.maximum(price - cost + goodwill, 0.0)
-        return UnitCosts(underage, holding * (1 - 1 / life) + (cost - salvage) / life)
+        return UnitCosts(underage, np.minimum(cycle, life) * _overage(holding, cost - salvage, life))
 
 
 def _unknown_columns(table: pd.DataFrame, origin: Origin) -> list[Fault]:
@@ -181,10 +186,33 @@ def _unknown_columns(table: pd.DataFrame, origin: Origin) -> list[Fault]:
     ]  # fmt: skip
 
 
+Number = TypeVar("Number", NDArray[np.float64], "pd.Series[float]")
+
+
+def _overage(holding: Number, write_off: Number, life: Number) -> Number:
+    """Cost of a unit too many for one period [currency per unit]."""
+    return holding * (1 - 1 / life) + write_off / life
+
+
+def _changing_faults(table: pd.DataFrame, origin: Origin) -> list[Fault]:
+    """Faults of supply terms that change over time: a simulation has one set of them."""
+    spread = {name: table.groupby("unique_id", sort=False)[name].agg(["min", "max"]) for name in SUPPLY}
+    return [
+        Fault(
+            "changing-term",
+            f"{name} changes over time for unique_id={str(uid)!r}",
+            f"{origin.source}, column {name}",
+            "only prices and costs may change: give one value",
+        )
+        for name, ends in spread.items()
+        for uid in ends.index[ends["min"] < ends["max"]]
+    ]
+
+
 def _price_faults(table: pd.DataFrame, origin: Origin) -> list[Fault]:
     """Find what single columns cannot tell; `table` is in the order of the file."""
     life = table["shelf_life"]
-    overage = table["holding"] * (1 - 1 / life) + (table["unit_cost"] - table["salvage"]) / life
+    overage = _overage(table["holding"], table["unit_cost"] - table["salvage"], life)
     below = table.index[table["price"] < table["unit_cost"]]
     above = table.index[table["salvage"] > table["unit_cost"]]
     free = table.index[(overage <= 0) & (table["salvage"] <= table["unit_cost"])]

@@ -45,10 +45,12 @@ def total_interval(
     blocks : [period] code of each period's time block.
 
     The estimate is the mean over periods of the sum over series. Its variance is the two-way cluster-robust one of
-    Cameron, Gelbach and Miller (2011), J. Business & Economic Statistics 29: by store, plus by block, minus by both,
-    each with G / (G - 1); it is never taken below either one-way variance. The quantile is Student's with
-    min(stores, blocks) - 1 degrees of freedom. With a single store (block) only blocks (stores) are clustered; with
-    one of each there is no interval, and low and high are NaN.
+    Cameron, Gelbach and Miller (2011), J. Business & Economic Statistics 29: by store, plus by block, minus by
+    both, each with G / (G - 1); it is never taken below either one-way variance. A store is expected to hold money
+    as it holds series. The quantile is Student's with one degree of freedom less than the smaller of the effective
+    numbers of stores and of blocks, (sum n)^2 / sum n^2 (Kish), which are their numbers where all are of one size.
+    With a single store (block) only blocks (stores) are clustered; with one of each there is no interval, and low
+    and high are NaN.
 
     >>> steady = np.array([[1.0, 3.0, 2.0], [2.0, 2.0, 5.0]])
     >>> total_interval(steady, np.array([0, 1]), np.array([0, 1, 2])).estimate
@@ -61,9 +63,8 @@ def total_interval(
     cells = np.zeros((stores, spans))
     np.add.at(cells, (_codes(clusters)[:, None], _codes(blocks)[None, :]), values)
     estimate = float(values.sum() / periods)
-    # a block with more periods is expected to hold more money
-    length = np.bincount(_codes(blocks)) / periods  # [block]
-    residual = cells - values.sum() / stores * length
+    size, length = np.bincount(_codes(clusters)) / len(clusters), np.bincount(_codes(blocks)) / periods
+    residual = cells - values.sum() * size[:, None] * length  # [store, block]
     parts = [
         _scaled(residual.sum(axis=1)) if stores > 1 else None,
         _scaled(residual.sum(axis=0)) if spans > 1 else None,
@@ -72,7 +73,7 @@ def total_interval(
     both = [*one_way, sum(one_way) - _scaled(residual.ravel())] if len(one_way) > 1 else one_way
     if not both:
         return Interval(estimate, float("nan"), float("nan"), confidence, stores, spans)
-    freedom = min(g for g in (stores, spans) if g > 1) - 1
+    freedom = min(1 / (share**2).sum() for share in (size, length) if len(share) > 1) - 1
     half = float(student.ppf((1 + confidence) / 2, freedom)) * float(np.sqrt(max(both))) / periods
     return Interval(estimate, estimate - half, estimate + half, confidence, stores, spans)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+PAIRS = 20  # past forecasts of a series, over windows and series, before a distribution is read from their errors
 SEGMENT_COLUMNS = (
     "model", "segment", "n_series", "profit", "lost_sales", "waste", "holding_cost", "shortage_cost",
     "difference", "low", "high",
@@ -134,11 +135,13 @@ def _views(
     progress: Callable[[str, int, int], None] | None,
 ) -> tuple[dict[str, dict[int, Outlook]], dict[str, str]]:
     """Outlooks of the models that have them at every playable cutoff, and why the others are left out."""
-    views, left_out, wanted = {}, {}, _playable_cutoffs(plan.windows)
+    views, left_out, wanted = {}, {}, _playable_cutoffs(market, plan.windows)
     if not wanted:
         raise InputError([Fault(
-            "too-few-windows", f"none of the {len(plan.windows)} cutoffs has an earlier window that is over by then",
-            "backtest.windows", "give more windows than the horizon has steps",
+            "too-few-windows",
+            f"none of the {len(plan.windows)} cutoffs has enough earlier windows that are over by then "
+            f"({PAIRS} forecasts of a series are needed) and periods after it that its order can be judged on",
+            "backtest.windows", "give more windows",
         )])  # fmt: skip
     for n, (name, model) in enumerate(models.items()):
         found = outlooks(market, model, plan.windows, scenarios=plan.scenarios, seed=plan.seed)
@@ -153,16 +156,23 @@ def _views(
     return views, left_out
 
 
-def _playable_cutoffs(windows: Sequence[Window]) -> list[int]:
-    return [k for k, w in enumerate(windows) if windows[0].steps[-1] <= w.cutoff]
+def _playable_cutoffs(market: Market, windows: Sequence[Window]) -> list[int]:
+    """Cutoffs with enough past errors to order by, whose orders can be judged to the end of their periods."""
+    last = len(market.calendar) - 1 - int(market.protection.max())
+    return [
+        k
+        for k, w in enumerate(windows)
+        if sum(earlier.steps[-1] <= w.cutoff for earlier in windows) * len(market.unique_ids) >= PAIRS
+        and position_in(market.calendar, w.cutoff) <= last
+    ]
 
 
 def _boards(market: Market, models: Mapping[str, Predictions], plan: Plan) -> tuple[Board | None, Board]:
-    playable = _playable_cutoffs(plan.windows)
+    playable = _playable_cutoffs(market, plan.windows)
     count = plan.judged or max(1, round(len(playable) * 2 / 3))
     if count > len(playable):
         raise InputError([Fault(
-            "too-few-windows", f"judged={count} cutoffs, and only {len(playable)} have an earlier window that is over",
+            "too-few-windows", f"judged={count} cutoffs, and only {len(playable)} can be played",
             "simulate.judged", f"lower it, or set backtest.windows to {len(plan.windows) + count - len(playable)}",
         )])  # fmt: skip
     judged = playable[-count:]
@@ -170,11 +180,9 @@ def _boards(market: Market, models: Mapping[str, Predictions], plan: Plan) -> tu
     position = {w.cutoff: position_in(market.calendar, w.cutoff) for w in plan.windows}
     reach = int(market.protection.max())
     earlier = [k for k in playable if position[plan.windows[k].cutoff] + reach <= position[start]]
-    complete = np.all([
-        ~np.isnan(m.point[[*earlier, *judged]]).any(axis=(0, 2)) for m in models.values()
-    ], axis=0)  # fmt: skip
 
     def laid(cutoffs: list[int], state: tuple[Floats, Floats] | None) -> Board:
+        complete = np.all([~np.isnan(m.point[cutoffs]).any(axis=(0, 2)) for m in models.values()], axis=0)
         first = position[plan.windows[cutoffs[0]].cutoff] + 1
         return board(market, plan.windows, cutoffs, state or covered_state(market, first, plan.cover), complete)
 
@@ -303,5 +311,7 @@ def _notes(market: Market, plan: Plan, choosing: Board | None, judged: Board, bl
         f"Each model's policy setting was chosen {how}" + (f" ({len(choosing.cutoffs)} cutoffs)." if choosing else "."),
         f"The play starts from {start}.",
         f"Series played: {len(judged.series)}; left out for want of demand or forecasts: {left}.",
-        f"Intervals cluster by store and by {blocks} time block(s).",
+        f"Intervals cluster by store and by {blocks} time block(s) of the {len(judged.cutoffs)} cutoffs; weeks that "
+        "hang together beyond a block make them too narrow. The best of several models is partly the luckiest.",
+        "Stock left after the last judged period is not written off; see the end stock of each model.",
     )

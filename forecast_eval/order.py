@@ -11,7 +11,7 @@ import pandas as pd
 from backtest import Fault, InputError, RollingWindows, backtest
 from backtest.faults import refuse
 
-from .build import forecasters_of, policies_of, settings_of
+from .build import forecasters_of, policies_of, settings_of, windows_of
 from .config import resolved_path
 from .layout import open_mapped, with_unique_id
 from .pipeline import market_of
@@ -54,16 +54,15 @@ def orders(
     name = config.order.model or config.compare.incumbent
     market = market_of(config, inputs)
     market.needs_horizon(config.backtest.horizon)
-    spans = _windows(config, inputs)
-    result = backtest(
-        inputs.history,
-        {name: forecasters_of(config, inputs.history, base)[name]},
-        windows=spans,
-        settings=replace(settings_of(config.backtest, units), on_failure="stop"),
-        progress=progress,
-    )
-    windows = spans.over(inputs.history.calendar)
-    model = predictions(result.forecasts, windows, market.unique_ids, models=(name,))[name]
+    earlier, now = _windows(config, inputs)
+    forecaster = {name: forecasters_of(config, inputs.history, base)[name]}
+    settings = replace(settings_of(config.backtest, units), on_failure="stop")
+    made = [
+        backtest(inputs.history, forecaster, windows=spans, settings=settings, progress=progress).forecasts
+        for spans in (earlier, now)
+    ]
+    windows = (*earlier.over(inputs.history.calendar), *now.over(inputs.history.calendar))
+    model = predictions(pd.concat(made), windows, market.unique_ids, models=(name,))[name]
     found = outlooks(market, model, windows, scenarios=config.simulate.scenarios, seed=config.seed)
     on_hand, in_transit = inputs.state.dense(market.unique_ids)
     level = np.nan_to_num(policies_of([config.order.policy])[0].levels(found[len(windows) - 1]))
@@ -95,18 +94,14 @@ def replaced(data: Data, *, history: Path | None, in_stock: Path | None, state: 
     return data.model_copy(update=changed)
 
 
-def _windows(config: Config, inputs: Inputs) -> RollingWindows:
-    """Cutoffs up to the end of the history: the last one is now, the earlier ones teach the errors."""
+def _windows(config: Config, inputs: Inputs) -> tuple[RollingWindows, RollingWindows]:
+    """Earlier cutoffs, whose horizon is over and which teach the errors, and the one at the end of the history.
+
+    The model is fitted anew at the last one, whatever `refit` says.
+    """
     spec, calendar = config.backtest, inputs.history.calendar
-    behind = -(-spec.horizon // spec.step)  # cutoffs whose horizon is not over yet
-    return RollingWindows(
-        horizon=spec.horizon,
-        step=spec.step,
-        n_windows=config.order.windows + behind,
-        refit=spec.refit,
-        input_size=spec.input_size,
-        last_cutoff=calendar[-1],
-    )
+    earlier = replace(windows_of(spec), n_windows=config.order.windows, last_cutoff=None)
+    return earlier, replace(earlier, n_windows=1, last_cutoff=calendar[-1])
 
 
 def _quantities(level: NDArray[np.float64], supply: Supply) -> NDArray[np.float64]:

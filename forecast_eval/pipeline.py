@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden
-from backtest.faults import nearest, refuse
+from backtest.faults import attempt, nearest, refuse
 
 from .build import forecasters_of, policies_of, settings_of, windows_of
-from .config import load_config
+from .config import PeriodsOfSupplySpec, load_config
 from .money import Money, Plan, Versus, judge
 from .quality import data_facts, fingerprint
 from .read import read_inputs
@@ -117,7 +117,7 @@ def open_session(
     config = load_config(target / "config.yaml" if existing else target, overrides)
     base = Path(existing.manifest["base"]) if existing else target.parent
     inputs, forecasters, windows = checked(config, base)
-    data = fingerprint(inputs)
+    data = fingerprint(inputs, forecasters)
     if existing is not None and existing.manifest["data"] != data:
         raise InputError([Fault("data-changed", "the data is not what this run was made from", str(target),
                                 "run the YAML config again: it starts a new run")])  # fmt: skip
@@ -128,35 +128,30 @@ def open_session(
 def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster], tuple[Window, ...]]:
     """Inputs, forecasters and windows of a config, every fault of them found before anything runs."""
     faults: list[Fault] = []
-    try:
-        metrics_named(config.score.metrics)
-    except InputError as error:
-        faults += error.faults
-    try:
-        inputs = read_inputs(config.data, base, config.seed)
-    except InputError as error:
-        raise InputError([*faults, *error.faults]) from error
-    for look in (
-        lambda: forecasters_of(config, inputs.history, base),
-        lambda: windows_of(config.backtest).over(inputs.history.calendar),
-        lambda: market_of(config, inputs).needs_horizon(config.backtest.horizon),
-        lambda: _names_exist(config, inputs.history),
-    ):
-        try:
-            look()
-        except InputError as error:
-            faults += error.faults
-    if faults:
+    attempt(lambda: metrics_named(config.score.metrics), faults)
+    inputs = attempt(lambda: read_inputs(config.data, base, config.seed), faults)
+    if inputs is None:
         raise InputError(faults)
-    windows = windows_of(config.backtest).over(inputs.history.calendar)
-    return inputs, forecasters_of(config, inputs.history, base), windows
+    history = inputs.history
+    forecasters = attempt(lambda: forecasters_of(config, history, base), faults)
+    windows = attempt(lambda: windows_of(config.backtest).over(history.calendar), faults)
+    attempt(lambda: market_of(config, inputs).needs_horizon(config.backtest.horizon), faults)
+    attempt(lambda: _fits(config, history), faults)
+    refuse(faults)
+    assert forecasters is not None
+    assert windows is not None
+    return inputs, forecasters, windows
 
 
-def _names_exist(config: Config, history: History) -> None:
+def _fits(config: Config, history: History) -> None:
     named = [("score.by", c) for c in config.score.by]
     named += [] if config.compare.cluster is None else [("compare.cluster", config.compare.cluster)]
     timeline = config.report.timeline if isinstance(config.report.timeline, tuple) else ()
+    supply = [n for p in config.simulate.policies if isinstance(p, PeriodsOfSupplySpec) for n in p.periods]
     refuse([
+        *(Fault("horizon-too-short", f"{n} periods of supply are more than horizon={config.backtest.horizon}",
+                "simulate.policies", "lower periods, or raise backtest.horizon")
+          for n in supply if n > config.backtest.horizon),
         *(Fault("unknown-column", f"static column {c!r} does not exist", place, nearest(c, history.static.columns))
           for place, c in named if c not in history.static.columns),
         *(Fault("unknown-id", f"unique_id={uid!r} is not in the history", "report.timeline",
@@ -216,7 +211,10 @@ def _backtest(session: Session) -> None:
         run.write_failure(failure)
     run.write("forecasts", result.forecasts)
     failures = [f"{f.model} failed at cutoff {f.cutoff:%Y-%m-%d}: {f.error}" for f in result.failures]
-    run.record("backtest", failures=failures, seconds={m: round(s, 1) for m, s in result.seconds.items()})
+    fallbacks = [f"{model} {noted[0]} (and {len(noted) - 1} more such notes)" for model, noted in result.notes.items()]
+    run.record(
+        "backtest", failures=failures, fallbacks=fallbacks, seconds={m: round(s, 1) for m, s in result.seconds.items()}
+    )
 
 
 def _score(session: Session) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pandas.util import hash_pandas_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from backtest import Forecaster
+
     from .read import Inputs
 
 
@@ -42,13 +47,16 @@ def data_facts(inputs: Inputs) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def fingerprint(inputs: Inputs) -> str:
-    """Hash of all data, the same for the same values whatever file they came from."""
-    import hashlib
+def fingerprint(inputs: Inputs, forecasters: Mapping[str, Forecaster]) -> str:
+    """Hash of all data, the same for the same values whatever file they came from.
 
+    forecasters : those of forecasts made elsewhere are data too.
+    """
     digest = hashlib.sha256()
     state = inputs.state
-    frames = [inputs.history.frame, inputs.history.static.reset_index(), inputs.economics.frame]
+    digest.update(repr(dict(forecasters)).encode())
+    history = inputs.history
+    frames = [history.frame, history.static.reset_index(), history.ahead, inputs.economics.frame]
     frames += [] if inputs.demand is None else [inputs.demand]
     frames += [] if state is None else [state.on_hand.reset_index(), state.in_transit.reset_index()]
     for frame in frames:

@@ -61,10 +61,10 @@ def leaderboard(run: Run, metrics: tuple[str, ...]) -> pd.DataFrame:
     """One row a model, best profit first: total scores, profit per week, difference to the incumbent, setting."""
     scores = run.read("scores")
     total = scores[(scores["axis"] == "total") & scores["metric"].isin(metrics)]
-    wide = total.pivot_table(index="model", columns="metric", values="value", dropna=False)[list(metrics)]
+    wide = total.set_index(["model", "metric"])["value"].unstack("metric").reindex(columns=list(metrics))  # noqa: PD010
     money = run.read("money").set_index("model")
     columns = ["profit", "difference", "low", "high", "fill_rate", "setting", "is_incumbent"]
-    return wide.join(money[columns]).sort_values("profit", ascending=False, kind="stable").reset_index()
+    return money[columns].join(wide).reset_index()  # models without money are not in it
 
 
 def tables_of(session: Session) -> ReportTables:
@@ -120,9 +120,9 @@ def facts_of(session: Session) -> ReportFacts:
         incumbent=config.compare.incumbent,
         currency=config.report.currency,
         confidence=config.compare.confidence,
-        notes=(*manifest["notes"], *_hidden_notes(session)),
+        notes=(*manifest["notes"], "Scores are over all cutoffs, money over the judged ones.", *_hidden_notes(session)),
         warnings=tuple(map(str, session.inputs.warnings)),
-        failures=(*manifest["failures"], *manifest["left_out"]),
+        failures=(*manifest["failures"], *manifest["fallbacks"], *manifest["left_out"]),
         facts=(*data_facts(session.inputs), *_run_facts(session)),
         metrics=tuple((m.name, m.unit, m.direction, f"{m.meaning} {m.formula}.") for m in used),
     )

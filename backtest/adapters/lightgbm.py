@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ..forecaster import Fitted, Known
 
 
+KEYS = 2  # unique_id and ds, beside which a frame has covariates
+
+
 @dataclass(frozen=True, slots=True)
 class LightGBM:
     """One global LightGBM for each step of the horizon, on lags, rolling means, dates and static columns.
@@ -49,7 +52,6 @@ class LightGBM:
             freq=known.freq,
             lags=list(self.lags),
             lag_transforms={1: [RollingMean(w, min_samples=1) for w in self.rolling_means]},
-            date_features=list(self.date_features),
             num_threads=self.threads,
         )
         with warnings.catch_warnings():
@@ -78,7 +80,7 @@ class LightGBM:
 
     def _features(self, known: Known, frame: pd.DataFrame) -> pd.DataFrame:
         ahead = [c for c in known.future.columns if c not in ("unique_id", "ds")]
-        out = frame[["unique_id", "ds", "y", *ahead]]
+        out = self._dated(frame[["unique_id", "ds", "y", *ahead]])
         for name in self.static:
             values = known.static[name]
             codes = values.astype("category") if values.dtype == object else values
@@ -87,6 +89,17 @@ class LightGBM:
                 out[name] = out[name].astype(codes.dtype)
         return out
 
+    def _dated(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Add the date features as covariates known for every period.
+
+        mlforecast's own would, in a direct model, train each step on the date of the first one.
+        """
+        dates = frame["ds"].dt
+        return frame.assign(**{
+            f"date.{name}": (dates.isocalendar().week if name == "week" else getattr(dates, name)).astype(float)
+            for name in self.date_features
+        })  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class _FittedLightGBM:
@@ -94,12 +107,14 @@ class _FittedLightGBM:
     engine: Any
 
     def predict(self, known: Known) -> pd.DataFrame:
-        ahead = [c for c in known.future.columns if c not in ("unique_id", "ds")]
-        wide = self.engine.predict(
-            h=known.horizon,
-            new_df=self.spec._features(known, known.active_history()),  # noqa: SLF001 - its own other half
-            X_df=known.future if ahead else None,
-        )
+        # its own other half
+        ahead = self.spec._dated(known.future)  # noqa: SLF001
+        history = self.spec._features(known, known.active_history())  # noqa: SLF001
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as in fit
+            wide = self.engine.predict(
+                h=known.horizon, new_df=history, X_df=ahead if len(ahead.columns) > KEYS else None
+            )
         values = [c for c in wide.columns if c not in ("unique_id", "ds")]
         wide[values] = np.maximum(wide[values].to_numpy(dtype=float), 0.0)
         quantiles = [c for c in values if c != "forecast"]

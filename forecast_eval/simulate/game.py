@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+RECENT = 8  # periods whose mean sales give the stock at the start, where no state is given
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Market:
     """What all models share in a simulation.
@@ -72,6 +75,12 @@ class Market:
         """[series] periods that an order must cover: lead time plus review period."""
         return self.lead_time + self.step
 
+    @property
+    def first_step(self) -> NDArray[np.int64]:
+        """[series] first step that an order must cover: 0, or the lead time for goods that stand alone (`play`)."""
+        alone = self.economics.field("shelf_life", self.unique_ids) <= self.lead_time
+        return np.where(alone, self.lead_time, 0)
+
     def needs_horizon(self, horizon: int) -> None:
         """Raise InputError where forecasts do not reach over lead time plus review period."""
         longest = int(self.protection.max())
@@ -91,8 +100,9 @@ def outlooks(
     """
     actual = actuals(market.believed, market.calendar, tuple(windows))  # [cutoff, series, step]
     ends = pd.DatetimeIndex([w.steps[-1] for w in windows])
-    costs = market.economics.unit_costs(market.unique_ids, pd.DatetimeIndex([w.cutoff for w in windows]))
-    protection = market.protection
+    dates = pd.DatetimeIndex([w.cutoff for w in windows])
+    costs = market.economics.unit_costs(market.unique_ids, dates, cycle=market.step)
+    first, end = market.first_step, market.protection
     out = {}
     for k, window in enumerate(windows):
         complete = np.asarray(ends <= window.cutoff)
@@ -106,7 +116,8 @@ def outlooks(
         paths = demand_paths(now, model.before(complete), past, scenarios=scenarios, rng=rng)
         out[k] = Outlook(
             now.point,
-            protection_sums(paths, protection),
+            protection_sums(paths, first, end),
+            first,
             UnitCosts(np.asarray(costs.underage)[:, k], np.asarray(costs.overage)[:, k]),
         )
     return out
@@ -136,7 +147,7 @@ def board(
     windows: Sequence[Window],
     cutoffs: Sequence[int],
     state: tuple[Floats, Floats],
-    playable: Floats,
+    playable: NDArray[np.bool_],
 ) -> Board:
     """Lay out the play of some cutoffs.
 
@@ -144,7 +155,7 @@ def board(
     same for every model, and after the last order's periods nothing is ordered any more: neither is judged.
 
     state : on_hand [series] and in_transit [series, period].
-    playable : [series] True where every model has forecasts.
+    playable : [series] whether every model has forecasts.
     """
     lead, step = market.lead_time, market.step
     first = position_in(market.calendar, windows[cutoffs[0]].cutoff) + 1
@@ -152,18 +163,19 @@ def board(
     times = np.arange(first, end)
     behind = (times - first)[None, :] - lead[:, None]  # periods since the first order's arrival [series, time]
     governing = np.where((behind >= 0) & (behind < step * len(cutoffs)), behind // step, -1)
-    known = ~np.isnan(market.demand[:, times]).any(axis=1) & playable.astype(bool)
+    known = ~np.isnan(market.demand[:, times]).any(axis=1) & playable
     series = np.flatnonzero(known)
     return Board(tuple(cutoffs), series, times, governing[series], *state)
 
 
 def covered_state(market: Market, first_time: int, cover: float | None) -> tuple[Floats, Floats]:
-    """State where none is given: recent mean sales times `cover` periods on hand, nothing in transit.
+    """State where none is given: mean sales of the last eight periods times `cover` on hand, nothing in transit.
 
     cover : None takes each series' lead time plus review period.
     """
-    recent = market.believed[:, max(0, first_time - 8) : first_time]
-    mean = np.nan_to_num(np.nanmean(np.where(np.isnan(recent), 0.0, recent), axis=1))
+    recent = market.believed[:, max(0, first_time - RECENT) : first_time]
+    known = ~np.isnan(recent)
+    mean = np.where(known, recent, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     periods = market.protection if cover is None else np.full(len(mean), cover)
     return np.ceil(mean * periods), np.zeros((len(mean), 0))
 

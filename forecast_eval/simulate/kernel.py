@@ -72,7 +72,8 @@ def play(demand: Floats, target: Floats, supply: Supply) -> Flows:
 
     demand : [series, time] units.
     target : [series, time] order-up-to level of the inventory position (on hand plus in transit), units; NaN in
-        periods without a review.
+        periods without a review. Goods whose shelf life is not longer than their lead time stand alone: whatever is on
+        hand or in transit expires before the order is for sale, so the position counts as 0.
 
     >>> supply = Supply(lead_time=np.array([1]), shelf_life=np.array([0]), pack_size=np.array([1.0]),
     ...                 min_order=np.array([0.0]), on_hand=np.array([3.0]), in_transit=np.zeros((1, 0)))
@@ -110,7 +111,10 @@ def _play(  # type: ignore[no-untyped-def]  # noqa: ANN202, PLR0913, PLR0917 - n
             ages[life - 1] += arriving
             outstanding -= arriving
             if target[i, t] == target[i, t]:  # not NaN: a review period
-                quantity = _order(target[i, t] - stock - outstanding, pack_size[i], min_order[i])
+                # stock that expires before the order arrives cannot serve the demand that the order is for
+                alone = KEEPS < shelf_life[i] <= lead_time[i]
+                position = 0.0 if alone else stock + outstanding
+                quantity = _order(target[i, t] - position, pack_size[i], min_order[i])
                 ordered[i, t] = quantity
                 if lead_time[i] == 0:
                     received[i, t] += quantity

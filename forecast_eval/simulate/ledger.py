@@ -108,13 +108,13 @@ def kpis(ledger: Ledger, weeks: float, days_per_period: float) -> dict[str, floa
     weeks : length of the judged time; money and units are per week.
     days_per_period : days in one period.
 
-    Returns
-    -------
-    profit, revenue, gross_profit (revenue minus the cost of goods sold), lost_units, lost_sales (at the price),
-    wasted_units, waste (cost minus salvage), holding_cost, shortage_cost (lost margin and goodwill), mismatch_cost
-    (waste, holding and shortage: what a perfect order would save), fill_rate (units sold of units wanted),
-    cycle_service_level (share of order cycles without a lost unit), mean_stock (units), days_of_supply (mean stock by
-    mean daily sales). A ratio without a denominator is NaN.
+    Returns ------- profit, revenue, gross_profit (revenue minus the cost of goods sold), lost_units, lost_sales (at
+    the price), wasted_units, waste (cost minus salvage), holding_cost, shortage_cost (lost margin and goodwill),
+    mismatch_cost (waste, holding and shortage: what a perfect order would save, for goods that are not sold at a
+    loss), fill_rate (units sold of units wanted), cycle_service_level (share of order cycles without a lost unit),
+    mean_stock (units), days_of_supply (mean stock by mean daily sales), end_stock (stock after the last judged
+    period at its cost, not per week: money that is still bound, or waste to come). A ratio without a denominator is
+    NaN.
     """
     judged = ledger.governing >= 0
     p, f = ledger.prices, ledger.flows
@@ -143,5 +143,12 @@ def kpis(ledger: Ledger, weeks: float, days_per_period: float) -> dict[str, floa
         "fill_rate": sold / demand if demand > 0 else float("nan"),
         "cycle_service_level": float((short[cycles] <= 0).mean()) if cycles.any() else float("nan"),
         "mean_stock": stock / judged.sum() * len(ledger.unique_ids) if judged.any() else float("nan"),
+        "end_stock": float((p.unit_cost * f.on_hand)[_last_judged(judged)].sum()),
         "days_of_supply": stock / sold * days_per_period if sold > 0 else float("nan"),
     }
+
+
+def _last_judged(judged: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the last judged period of each series [series, time]."""
+    after = np.pad(judged[:, 1:], ((0, 0), (0, 1)))
+    return judged & ~np.maximum.accumulate(after[:, ::-1], axis=1)[:, ::-1]

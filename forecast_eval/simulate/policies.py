@@ -18,12 +18,15 @@ class Outlook:
     """What a policy may see at a cutoff: the forecast, and nothing of what happens after it.
 
     point : [series, step] point forecast, units.
-    sums : [series, scenario] demand over lead time plus review period on sampled paths, ascending, units.
-    costs : underage and overage, [series] currency per unit, at the prices of the cutoff.
+    sums : [series, scenario] demand over lead time plus review period on sampled paths, ascending, units; for goods
+        that stand alone over the review period from the arrival on.
+    first_step : [series] first step that the order is for: 0, or the lead time for goods that stand alone.
+    costs : underage and overage, [series] currency per unit and review period, at the prices of the cutoff.
     """
 
     point: NDArray[np.float64]
     sums: NDArray[np.float64]
+    first_step: NDArray[np.int64]
     costs: UnitCosts
 
 
@@ -107,11 +110,14 @@ class OrderUpToCriticalRatio:
         return self.service_factor
 
     def levels(self, outlook: Outlook) -> NDArray[np.float64]:
-        """Quantile of the path sums at factor * underage / (factor * underage + overage) [series]."""
+        """Quantile of the path sums at factor * underage / (factor * underage + overage) [series].
+
+        Nothing is ordered of a good whose sale earns nothing.
+        """
         underage = self.service_factor * np.asarray(outlook.costs.underage)
         total = underage + outlook.costs.overage
         ratio = np.divide(underage, total, out=np.zeros_like(total), where=total > 0)
-        return row_quantiles(outlook.sums, ratio)
+        return np.where(underage > 0, row_quantiles(outlook.sums, ratio), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +146,8 @@ class PeriodsOfSupply:
 
     def levels(self, outlook: Outlook) -> NDArray[np.float64]:
         """Sum of the point forecasts [series], rounded to the nearest unit as planners do."""
-        total: NDArray[np.float64] = outlook.point[:, : self.periods].sum(axis=1)
-        return np.rint(total)
+        covered = np.arange(self.periods) >= outlook.first_step[:, None]  # [series, step]
+        return np.asarray(np.rint(np.where(covered, outlook.point[:, : self.periods], 0.0).sum(axis=1)))
 
 
 def row_quantiles(ascending: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,6 +28,11 @@ class Predictions:
     quantiles: Floats | None
     levels: Floats
 
+    @property
+    def has_both_sides(self) -> bool:
+        """Whether quantiles below and above the median are there; one side alone says nothing of the spread."""
+        return bool(len(self.levels)) and bool(self.levels[0] < 0.5 < self.levels[-1])
+
     def at(self, cutoff: int) -> Predictions:
         """Those of one cutoff, axes [series, step, ...]."""
         return Predictions(self.point[cutoff], None if self.quantiles is None else self.quantiles[cutoff], self.levels)
@@ -45,11 +50,12 @@ def demand_paths(
 ) -> Floats:
     """Sampled paths of demand over the horizon [series, scenario, step], units, never below 0.
 
-    A model with quantiles gives each step's distribution: linear between its quantiles, with exponential tails beyond
-    them, cut off at 0. How steps hang together is taken from the model's earlier windows: their
-    probability integral transforms, reduced to ranks, are the empirical copula (Schaake shuffle; Clark et al. 2004,
-    J. Hydrometeorology 5). A model with points only gets the whole error paths of its earlier windows, taken from the
-    forecasts nearest in size, so that errors stay correlated over the horizon and grow with the level.
+    A model with quantiles on both sides of the median gives each step's distribution: linear between its quantiles,
+    with exponential tails beyond them, cut off at 0. How steps hang together is taken from the model's earlier
+    windows: their probability integral transforms, reduced to ranks, are the empirical copula (Schaake shuffle;
+    Clark et al. 2004, J. Hydrometeorology 5). Any other model gets the whole error paths of its earlier windows,
+    taken from the forecasts nearest in size, so that errors stay correlated over the horizon and grow with the
+    level.
 
     now : forecasts of this cutoff [series, step]; past : those of earlier windows [window * series, step].
     actual : [window * series, step] demand that was known by this cutoff; rows with NaN are left out.
@@ -59,7 +65,7 @@ def demand_paths(
     usable = ~(np.isnan(actual).any(axis=1) | np.isnan(past.point).any(axis=1))
     if not usable.any():
         raise ValueError("no earlier window is complete at this cutoff: give more windows before it")
-    if now.quantiles is None or past.quantiles is None:
+    if now.quantiles is None or past.quantiles is None or not now.has_both_sides:
         return _error_paths(now.point, past.point[usable], actual[usable], scenarios, rng)
     ranks = _rank_paths(past.quantiles[usable], past.levels, actual[usable], scenarios, rng)
     return _quantile_paths(now.quantiles, now.levels, ranks)
@@ -165,14 +171,15 @@ def _quantile_paths(quantiles: Floats, levels: Floats, ranks: NDArray[np.int64])
     return np.stack([grid[:, h, ranks[:, h]] for h in range(ranks.shape[1])], axis=-1)
 
 
-def protection_sums(paths: Floats, protection: NDArray[np.int64]) -> Floats:
-    """Demand over each series' lead time plus review period, ascending [series, scenario].
+def protection_sums(paths: Floats, first: NDArray[np.int64], end: NDArray[np.int64]) -> Floats:
+    """Demand over the steps that each series' order must cover, first to end - 1, ascending [series, scenario].
 
-    paths : [series, scenario, step]; protection : [series] periods.
+    paths : [series, scenario, step]; first, end : [series] steps.
 
-    >>> protection_sums(np.array([[[1.0, 2.0, 4.0], [0.0, 1.0, 9.0]]]), np.array([2]))
+    >>> protection_sums(np.array([[[1.0, 2.0, 4.0], [0.0, 1.0, 9.0]]]), np.array([0]), np.array([2]))
     array([[1., 3.]])
     """
-    running = paths.cumsum(axis=2)
-    picked = np.take_along_axis(running, (protection - 1)[:, None, None], axis=2)[..., 0]
-    return np.asarray(np.sort(picked, axis=1))
+    step = np.arange(paths.shape[2])
+    covered = (step >= first[:, None]) & (step < end[:, None])  # [series, step]
+    # NaN of a step that is not covered must not spoil the sum
+    return np.asarray(np.sort(np.where(covered[:, None, :], paths, 0.0).sum(axis=2), axis=1))

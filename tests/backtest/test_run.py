@@ -228,6 +228,53 @@ def test_units_are_made_again_when_what_they_saw_changes(market, tmp_path):
     assert len(log.read_text().splitlines()) == 3
 
 
+def test_kept_work_is_given_under_the_name_that_asks_for_it(market, tmp_path):
+    settings = Settings(units=tmp_path)
+    spec = {"a": FORECASTERS["average"], "b": SeasonalAverage(window=2, season="none"), "twin": FORECASTERS["average"]}
+    plain = backtest(market, spec, windows=WINDOWS).forecasts
+    backtest(market, {"b": spec["a"], "a": spec["b"]}, windows=WINDOWS, settings=settings)
+    pd.testing.assert_frame_equal(backtest(market, spec, windows=WINDOWS, settings=settings).forecasts, plain)
+
+
+def test_series_too_short_for_a_model_gets_its_mean_and_is_named(tmp_path):
+    long, _ = panel()
+    calendar = long["ds"].unique()
+    young = pd.DataFrame({"unique_id": "young", "ds": calendar[-5:], "y": [2.0, 4.0, 6.0, 8.0, 10.0]})
+    both = History.of(pd.concat([long[["unique_id", "ds", "y"]], young]))
+    settings = Settings(levels=LEVELS, units=tmp_path)
+    spec = {"naive": StatsForecastModel("SeasonalNaive", (("season_length", 26),))}
+    one = RollingWindows(horizon=3)
+    for _ in range(2):  # the second time from what was kept
+        made = backtest(both, spec, windows=one, settings=settings)
+        rows = made.forecasts[made.forecasts["unique_id"] == "young"]
+        assert rows["forecast"].tolist() == [3.0, 3.0, 3.0]
+        assert rows["q0.9"].tolist() == pytest.approx([3.8] * 3)
+        assert made.notes["naive"][0].endswith("1 series too short or odd for SeasonalNaive got their mean: young")
+
+
+def test_model_that_fails_on_every_series_fails(market):
+    with pytest.raises(ForecasterFailedError, match="garch failed at cutoff"):
+        backtest(market, {"garch": StatsForecastModel("GARCH")}, windows=WINDOWS)
+
+
+def test_lightgbm_learns_the_date_and_the_covariate_of_the_period_that_it_forecasts():
+    weeks, rng = pd.date_range("2022-01-03", periods=180, freq="W-MON"), np.random.default_rng(2)
+    month = 50.0 * (pd.Series(weeks).dt.month % 3).to_numpy()
+    long = pd.DataFrame({
+        "unique_id": np.repeat([f"s{i}" for i in range(8)], 180), "ds": np.tile(weeks, 8),
+        "promo": rng.integers(0, 2, 8 * 180).astype(float),
+    })  # fmt: skip
+    long["y"] = 20 + np.tile(month, 8) + 100 * long["promo"]
+    model = LightGBM(lags=(1,), date_features=("month",), params=(("n_estimators", 80), ("min_child_samples", 5)))
+    made = backtest(
+        History.of(long, known_future=["promo"]), {"m": model}, windows=RollingWindows(3, n_windows=12, refit=6)
+    )
+    came = made.forecasts.merge(long, on=["unique_id", "ds"])
+    step = (came["ds"] - came["cutoff"]).dt.days // 7
+    error = (came["y"] - came["forecast"]).abs().groupby(step).mean()
+    assert error.max() < 5.0, error
+
+
 @pytest.mark.parametrize("name", ["ets", "lightgbm"])
 def test_one_worker_and_two_give_the_same_bytes(name, market):
     made = [

@@ -284,6 +284,14 @@ BAD = {
     "unknown column": (
         lambda shop: write_config(shop, {**CONFIG, "compare": {"incumbent": "naive", "cluster": "stores"}}),
         "compare.cluster: static column 'stores' does not exist; did you mean 'store'?"),
+    "supply beyond the horizon": (
+        lambda shop: write_config(shop, {**CONFIG, "simulate": {"policies": [
+            {"kind": "periods_of_supply", "periods": [2, 9]}]}}),
+        "simulate.policies: 9 periods of supply are more than horizon=2"),
+    "supply term that changes": (
+        lambda shop: edit(shop / "economics.csv", lambda f: pd.concat([
+            f.assign(ds="2025-01-06"), f.assign(ds="2025-06-02", lead_time="2")])),
+        "economics.csv, column lead_time: lead_time changes over time for unique_id='S0/K0'"),
     "forecasts with NaN": (
         lambda shop: foreign(shop, lambda f: f.assign(forecast=f["forecast"].mask(f.index == 0))),
         "made.csv, row 2, column forecast: forecast is missing"),
@@ -322,6 +330,21 @@ def test_forecasts_made_elsewhere_run_beside_the_others(shop, call):
     code, out, err = call("simulate", "shop.yaml")
     assert code == 0, err
     assert "made" in out
+
+
+def test_changed_forecasts_from_elsewhere_are_a_new_run(shop, call):
+    foreign(shop, lambda f: f)
+    call("simulate", "shop.yaml")
+    foreign(shop, lambda f: f.assign(forecast=20.0))
+    assert "Nothing has changed" not in call("simulate", "shop.yaml")[1]
+
+
+@pytest.mark.usefixtures("shop")
+def test_table_needs_no_rmse(call):
+    code, out, err = call("simulate", "shop.yaml", "--set", "score.metrics=[bias, mae]")
+    assert code == 0, err
+    assert "average" in out
+    assert "BIAS" in out
 
 
 def test_faults_of_several_files_come_together(shop, call):

@@ -46,6 +46,18 @@ def test_interval_covers_the_truth_as_often_as_it_says(store_effect):
     assert 0.93 <= hits / 600 <= 1.0
 
 
+def test_interval_covers_the_truth_where_stores_differ_in_size():
+    rng, size, hits, widths = np.random.default_rng(4), np.arange(1, 21), 0, []
+    clusters = np.repeat(np.arange(20), size)
+    for _ in range(300):
+        effect = rng.normal(0, 0.3, (20, 1))[clusters]
+        got = total_interval(1.0 + effect + rng.normal(0, 1, (len(clusters), 10)), clusters, np.arange(10))
+        hits += got.low <= len(clusters) <= got.high
+        widths.append(got.high - got.low)
+    assert 0.92 <= hits / 300 <= 0.99
+    assert np.median(widths) < 1.2 * len(clusters)  # the difference in size is not taken for noise
+
+
 def test_interval_of_one_store_rests_on_time_alone():
     values = np.array([[1.0, 3.0, 2.0, 6.0]])
     got = total_interval(values, np.array([0]), np.arange(4))

@@ -32,7 +32,8 @@ def slow_play(demand, target, terms):
         batches.append([expiry(t), arrived])
         ordered = 0.0
         if not math.isnan(target[t]):
-            need = target[t] - sum(units for _, units in batches) - sum(due.values())
+            alone = 0 < life <= lead
+            need = target[t] - (0.0 if alone else sum(units for _, units in batches) + sum(due.values()))
             if need > 0:
                 ordered = math.ceil(max(need, smallest) / pack - 1e-9) * pack
                 if lead == 0:
@@ -96,6 +97,12 @@ def test_stock_expires_at_the_end_of_its_last_period():
     flows = play(np.array([[1.0, 1.0, 1.0]]), np.array([[5.0, np.nan, np.nan]]), supply(1, life=2))
     assert flows.wasted.tolist() == [[0, 3, 0]]
     assert flows.lost.tolist() == [[0, 0, 1]]
+
+
+def test_goods_that_expire_before_an_order_arrives_are_ordered_for_its_own_period():
+    flows = play(np.full((1, 5), 10.0), np.full((1, 5), 10.0), supply(1, lead=1, life=1, on_hand=10.0))
+    assert flows.ordered.tolist() == [[10.0] * 5]
+    assert flows.lost.sum() == flows.wasted.sum() == 0
 
 
 def test_orders_are_packs_and_minimums():

@@ -193,6 +193,66 @@ def test_periods_of_supply_order_up_to_the_point_forecast():
     assert row["holding_cost"] == 0.0
 
 
+@pytest.mark.parametrize(("life", "lead"), [(1, 0), (1, 1), (2, 2), (2, 1), (5, 1)])
+def test_perfect_forecast_of_perishables_earns_all_there_is(life, lead):
+    world = replace(market(shelf_life=life, lead_time=lead, unit_cost=6.0), demand=np.full((SERIES, WEEKS), 10.0))
+    world = replace(world, believed=world.demand)
+    model = forecasts(world)
+    state = (np.full(SERIES, 10.0 if lead else 0.0), np.full((SERIES, max(lead - 1, 0)), 0.0))
+    if lead == 2:
+        state = (np.full(SERIES, 10.0), np.array([[0.0, 10.0]] * SERIES))
+    row = judge(world, {"plain": model}, plan(policies=(OrderUpToCriticalRatio(),), state=state), versus()).money.iloc[
+        0
+    ]
+    assert row["profit"] == pytest.approx(4.0 * 10.0 * SERIES)
+    assert row["waste"] == 0
+
+
+def test_good_sold_at_a_loss_is_not_ordered():
+    world = market(price=5.0)
+    result = judge(world, {"plain": forecasts(world, 2.0)}, plan(policies=(OrderUpToCriticalRatio(),)), versus())
+    assert result.ledgers["plain"].flows.ordered.sum() == 0
+
+
+def test_overage_counts_the_whole_review_cycle():
+    table = pd.DataFrame({"unique_id": IDS[:3], "unit_cost": 6.0, "salvage": 1.0, "price": 10.0, "holding": 0.5,
+                          "shelf_life": [np.inf, 1, 4]})  # fmt: skip
+    terms = Economics.of(table)
+    assert terms.unit_costs(IDS[:3]).overage.tolist() == pytest.approx([0.5, 5.0, 0.5 * 0.75 + 1.25])
+    assert terms.unit_costs(IDS[:3], cycle=7).overage.tolist() == pytest.approx([3.5, 5.0, 4 * (0.375 + 1.25)])
+
+
+def test_orders_that_cannot_be_judged_to_the_end_are_not_played():
+    world = market()
+    late = RollingWindows(horizon=HORIZON, n_windows=30, last_cutoff=CALENDAR[-1]).over(CALENDAR)
+    at = [CALENDAR.get_indexer([w.cutoff])[0] for w in late]
+    padded = np.hstack([world.demand, np.full((SERIES, HORIZON), 9.0)])
+    model = Predictions(np.stack([padded[:, k + 1 : k + 1 + HORIZON] for k in at]), None, np.array([]))
+    result = judge(world, {"plain": model}, plan(windows=late), replace(versus(), trending=versus().trending))
+    last = late[result.judged.cutoffs[-1]].cutoff
+    assert last == CALENDAR[-3]  # lead time 1 and review 1: its period is the last one known
+    assert (result.judged.governing == 9).any(axis=1).all()
+
+
+def test_series_launched_before_the_judged_cutoffs_is_judged():
+    world = market()
+    demand = world.demand.copy()
+    demand[0, :42] = np.nan
+    world = replace(world, demand=demand, believed=demand)
+    model = forecasts(market(), 2.0)
+    launch = [w.cutoff < CALENDAR[42] for w in WINDOWS]
+    model.point[launch, 0] = np.nan
+    result = judge(world, {"plain": model}, plan(judged=6), versus())
+    assert 0 in result.judged.series
+
+
+def test_end_stock_is_what_is_left_at_its_cost(judged):
+    ledger = judged[1].ledgers["sharp"]
+    last = np.array([np.flatnonzero(row >= 0)[-1] for row in ledger.governing])
+    left = ledger.flows.on_hand[np.arange(SERIES), last].sum() * 6.0
+    assert judged[1].money.set_index("model").loc["sharp", "end_stock"] == pytest.approx(left)
+
+
 def test_given_state_is_where_the_play_starts():
     world = market()
     state = (np.full(SERIES, 1_000.0), np.zeros((SERIES, 2)))
@@ -214,7 +274,7 @@ def test_model_without_forecasts_at_a_cutoff_is_left_out_by_name():
 
 def test_too_many_judged_cutoffs_are_refused():
     world = market()
-    with pytest.raises(InputError, match="judged=28 cutoffs, and only 27 have an earlier window that is over"):
+    with pytest.raises(InputError, match="judged=28 cutoffs, and only 27 can be played"):
         judge(world, {"plain": forecasts(world, 3.0)}, plan(judged=28), versus())
 
 

@@ -43,7 +43,7 @@ def test_path_sums_have_the_spread_of_correlated_errors(make, rho):
     paths = demand_paths(make(2), make(6_000), actual, scenarios=4_000, rng=rng)
     covariance = rho ** np.abs(np.subtract.outer(range(STEPS), range(STEPS)))
     spread = 10 * np.sqrt(covariance.sum())
-    sums = protection_sums(paths, np.array([STEPS, STEPS]))
+    sums = protection_sums(paths, np.zeros(2, int), np.full(2, STEPS))
     assert sums.std(axis=1) == pytest.approx(spread, rel=0.06)
     assert sums[:, int(0.9 * 4_000)] == pytest.approx(150 + 1.2816 * spread, rel=0.02)
 
@@ -53,7 +53,7 @@ def test_sum_of_marginal_quantiles_would_be_wrong():
     paths = demand_paths(
         normal_quantiles(1), normal_quantiles(5_000), correlated(5_000, 0.0, rng), scenarios=4_000, rng=rng
     )
-    ninety = protection_sums(paths, np.array([STEPS]))[0, 3_600]
+    ninety = protection_sums(paths, np.zeros(1, int), np.array([STEPS]))[0, 3_600]
     assert ninety < 3 * (50 + 10 * 1.2816) - 10
 
 

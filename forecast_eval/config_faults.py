@@ -1,0 +1,75 @@
+"""From pydantic's errors to faults with key, value, rule and fix; unknown keys name the nearest known one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from backtest.faults import Fault, nearest
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+def faults_of(error: ValidationError, root: type[BaseModel], source: str) -> list[Fault]:
+    """Faults of a config, one for each error.
+
+    root : model of the whole config, in which the known keys are looked up.
+    source : file of the config.
+    """
+    return [_fault(dict(e), root, source) for e in error.errors()]
+
+
+def _fault(error: dict[str, Any], root: type[BaseModel], source: str) -> Fault:
+    loc = tuple(part for k, part in enumerate(error["loc"]) if k != _tag_position(error["loc"]))
+    place = f"{source}, {'.'.join(map(str, loc)) or 'top level'}"
+    if error["type"] == "extra_forbidden":
+        return Fault(
+            "unknown-key", f"unknown key {loc[-1]!r}", place, nearest(str(loc[-1]), _keys_at(root, error["loc"]))
+        )
+    if error["type"] == "union_tag_invalid":
+        kind = str(error["ctx"]["tag"])
+        return Fault("unknown-kind", f"unknown kind {kind!r}", place, nearest(kind, sorted(_tags(error))))
+    if error["type"] == "missing":
+        return Fault("missing-key", "this key is missing", place, "add it")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    given = error["input"]
+    shown = "" if isinstance(given, dict | BaseModel) else f"{given!r}: "
+    return Fault("bad-value", f"{shown}{message}", place, "correct the value")
+
+
+def _tags(error: dict[str, Any]) -> list[str]:
+    return re.findall(r"'([^']+)'", str(error["ctx"]["expected_tags"]))
+
+
+def _tag_position(loc: tuple[Any, ...]) -> int | None:
+    """Where pydantic put the kind of a forecaster or a policy into the path of an error."""
+    if loc[:1] == ("forecasters",) or loc[:2] == ("order", "policy"):
+        return 2
+    return 3 if loc[:2] == ("simulate", "policies") else None
+
+
+def _keys_at(root: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    """Known keys of the section in which an unknown key stood."""
+    here: Any = root
+    for k, part in enumerate(loc[:-1]):
+        if isinstance(here, tuple):  # among several kinds the tag chooses; a name or a number before it does not
+            kinds = {get_args(a.model_fields["kind"].annotation)[0]: a for a in here}
+            here = kinds[part] if k == _tag_position(loc) else here
+        else:
+            here = _inner(here.model_fields[part].annotation)
+    return list(here.model_fields)
+
+
+def _inner(annotation: Any) -> Any:  # noqa: ANN401 - the same
+    """Give the section that an annotation holds, or the tuple of those among which a tag chooses."""
+    while True:
+        arguments = [a for a in get_args(annotation) if a is not type(None) and a is not Ellipsis]
+        sections = tuple(a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel))
+        if get_origin(annotation) is None or not arguments:
+            return annotation
+        if len(sections) > 1:
+            return sections
+        annotation = sections[0] if sections else arguments[-1] if get_origin(annotation) is dict else arguments[0]
