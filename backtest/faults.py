@@ -48,8 +48,12 @@ class InputError(ValueError):
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(dict.fromkeys(faults))
         super().__init__("\n".join(summary(self.faults)))
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Fault, ...]]]:
+        """Let it pass from a worker process with its faults."""
+        return type(self), (self.faults,)
 
 
 def summary(faults: Sequence[Fault], per_rule: int = SHOWN_PER_RULE) -> list[str]:

@@ -42,14 +42,18 @@ def run(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: F
 def check(target: Target, changes: Set = None) -> None:
     """Check config and data, and say what is in them; nothing is run."""
     from .config import load_config
-    from .pipeline import checked
+    from .money import judged_cutoffs
+    from .pipeline import checked, market_of
     from .quality import data_facts
     from .store import find_run
 
     folder = target.is_dir()
     config = load_config(target / "config.yaml" if folder else target, changes or [])
     inputs, _, windows = checked(config, Path(find_run(target).manifest["base"]) if folder else target.parent)
-    cutoffs = f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}"
+    _, judged = judged_cutoffs(market_of(config, inputs), windows, config.simulate.judged)
+    cutoffs = (
+        f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}; judged: the last {len(judged)}"
+    )
     _facts((*data_facts(inputs), ("cutoffs", cutoffs), ("forecasters", ", ".join(config.forecasters))))
     for warning in inputs.warnings:
         _say(f"warning: {warning}")
@@ -105,6 +109,8 @@ def order(  # noqa: PLR0913, PLR0917 - each is an option of the command
             config.model_copy(update={"data": data}), inputs, config_file.parent,
             units=runs / config.name / "units", progress=lambda what, done, total: show("order", what, done, total),
         )  # fmt: skip
+    for warning in inputs.warnings:
+        _complain(f"warning: {warning}", "yellow")
     frame = order_file(table, config, inputs, config_file.parent)
     _write_csv(frame, out)
     _say(f"{len(frame)} rows, {table['order'].sum():,.0f} units ordered for {(table['order'] > 0).sum()} series: {out}")
@@ -133,6 +139,9 @@ def _explain(error: Exception) -> int:
     if isinstance(error, ForecasterFailedError):
         _complain(f"{error}; finished work is kept. Mend it, or set backtest.on_failure=skip")
         return BAD_INPUT
+    if isinstance(error, OSError):
+        _complain(f"{error.filename or 'a file'}: cannot read or write: {error.strerror or error}; make it possible")
+        return BAD_INPUT
     import traceback
 
     _complain("".join(traceback.format_exception(error)))
@@ -144,7 +153,7 @@ def _advance(target: Path, changes: list[str] | None, runs: Path, upto: Step, *,
     from .pipeline import STEPS, do, open_session
 
     with _progress() as show:
-        session = open_session(target, changes or [], root=runs, fresh=fresh, progress=show)
+        session = open_session(target, changes or [], root=runs, upto=upto, fresh=fresh, progress=show)
         missing = [s for s in STEPS[: STEPS.index(upto) + 1] if not session.run.done(s)]
         for step in missing:
             do(session, step)
@@ -190,6 +199,10 @@ def _show_scores(session: Session) -> None:
     _print(table)
 
 
+def _share(value: float) -> str:
+    return "n/a" if value != value else f"{value:.1%}"  # noqa: PLR0124 - NaN
+
+
 def _show_money(session: Session) -> None:
     from .summary import leaderboard, sentence_of
 
@@ -199,7 +212,7 @@ def _show_money(session: Session) -> None:
     for row in leaderboard(session.run, metrics).to_dict("records"):
         gap = f"{row['difference']:+,.0f} ({row['low']:+,.0f} to {row['high']:+,.0f})"
         table.add_row(
-            row["model"], *(f"{row[m]:,.3g}" for m in metrics), row["setting"], f"{row['fill_rate']:.1%}",
+            row["model"], *(f"{row[m]:,.3g}" for m in metrics), row["setting"], _share(row["fill_rate"]),
             f"{row['profit']:,.0f}", "incumbent" if row["is_incumbent"] else gap,
         )  # fmt: skip
     _print(table)
@@ -243,7 +256,7 @@ def _write_csv(frame: object, out: Path) -> None:
         partial.replace(out)
     except OSError as error:
         raise InputError([
-            Fault("unwritable", f"cannot write: {error.strerror}", str(out), "give a writable --out")
+            Fault("unwritable", f"cannot write: {error.strerror or error}", str(out), "give a writable --out")
         ]) from error  # fmt: skip
 
 

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 Level = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+Factor = Annotated[float, Field(gt=0, le=1e6)]
 Layout = Literal["long", "wide"]
+Name = Annotated[str, Field(pattern=r"^\w[\w .+-]*$")]
+"""A name that can be part of a file's name and of a table."""
+DateFeature = Literal["week", "month", "quarter", "dayofweek", "dayofyear", "day", "hour", "year", "is_month_end"]
 
 
 class Section(BaseModel):
@@ -141,7 +145,7 @@ class LightGBMSpec(Section):
     kind: Literal["lightgbm"]
     lags: tuple[Count, ...]
     rolling_means: tuple[Count, ...] = ()
-    date_features: tuple[str, ...] = ()
+    date_features: tuple[DateFeature, ...] = ()
     static: tuple[str, ...] = ()
     quantiles: bool = False
     params: dict[str, Any] = {}
@@ -188,7 +192,14 @@ class Score(Section):
     hidden_demand : stockout periods are left out of scores, or their sales are taken for demand.
     """
 
-    metrics: tuple[str, ...] = ("rmse", "mae", "mape", "wape", "bias", "newsvendor_cost")
+    metrics: Annotated[tuple[str, ...], Field(min_length=1)] = (
+        "rmse",
+        "mae",
+        "mape",
+        "wape",
+        "bias",
+        "newsvendor_cost",
+    )
     by: tuple[str, ...] = ()
     hidden_demand: Literal["as_is", "masked"] = "masked"
     trend: Trend = Trend()
@@ -203,14 +214,20 @@ class OrderUpToSpec(Section):
 
     kind: Literal["order_up_to"]
     coverage: tuple[Level, ...] = ()
-    service_factor: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    service_factor: tuple[Factor, ...] = ()
+
+    @model_validator(mode="after")
+    def _something(self) -> OrderUpToSpec:
+        if not self.coverage and not self.service_factor:
+            raise ValueError("give coverage or service_factor")
+        return self
 
 
 class PeriodsOfSupplySpec(Section):
     """Order up to the point forecast of the next periods: the planner's rule."""
 
     kind: Literal["periods_of_supply"]
-    periods: tuple[Count, ...]
+    periods: Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
 PolicySpec = Annotated[
@@ -231,7 +248,9 @@ class Simulate(Section):
     """
 
     judged: Count | None = None
-    policies: tuple[PolicySpec, ...] = (OrderUpToSpec(kind="order_up_to", service_factor=(0.25, 0.5, 1.0, 2.0, 4.0)),)
+    policies: Annotated[tuple[PolicySpec, ...], Field(min_length=1)] = (
+        OrderUpToSpec(kind="order_up_to", service_factor=(0.25, 0.5, 1.0, 2.0, 4.0)),
+    )
     initial_cover: Annotated[float, Field(ge=0)] | None = None
     hidden_demand: Literal["as_is", "fill"] = "fill"
     scenarios: Annotated[int, Field(ge=50, le=10_000)] = 400
@@ -299,7 +318,7 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0)] = 1
     data: Data
     backtest: Backtest
-    forecasters: Annotated[dict[str, ForecasterSpec], Field(min_length=1)]
+    forecasters: Annotated[dict[Name, ForecasterSpec], Field(min_length=1)]
     score: Score = Score()
     simulate: Simulate = Simulate()
     compare: Compare
@@ -322,7 +341,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     if not path.is_file():
         raise InputError([Fault("missing-file", "no such config file", str(path), "check the path")])
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         message = " ".join(str(error).split())
         raise InputError([Fault("bad-yaml", f"not YAML: {message}", str(path), "correct the line")]) from error
@@ -331,6 +350,17 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         _set(tree, override)
     return config_of(tree, str(path))
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader for which a key that stands twice is an error, not the last one's win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        again = [key for k, key in enumerate(keys) if key in keys[:k]]
+        if again:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {again[0]!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def config_of(tree: Mapping[str, Any], source: str) -> Config:
@@ -369,4 +399,8 @@ def _set(tree: dict[str, Any], override: str) -> None:
         node = node.setdefault(parent, {})
         if not isinstance(node, dict):
             raise InputError([Fault("bad-override", f"{parent!r} has no keys below it", f"--set {key}", "check it")])
-    node[last] = yaml.safe_load(text)
+    try:
+        node[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        what = f"{text!r} is not YAML: {' '.join(str(error).split())}"
+        raise InputError([Fault("bad-override", what, f"--set {key}", "correct the value")]) from error

@@ -19,7 +19,9 @@ def faults_of(error: ValidationError, root: type[BaseModel], source: str) -> lis
     root : model of the whole config, in which the known keys are looked up.
     source : file of the config.
     """
-    return [_fault(dict(e), root, source) for e in error.errors()]
+    # what holds nothing but wrong entries is called too short as well, which would be said twice
+    real = [e for e in error.errors() if not (e["type"] == "too_short" and e["input"])]
+    return [_fault(dict(e), root, source) for e in real]
 
 
 def _fault(error: dict[str, Any], root: type[BaseModel], source: str) -> Fault:

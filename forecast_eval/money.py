@@ -115,15 +115,16 @@ def judge(
     chosen = {m: _best(tried.get(m, final[m])) for m in final}
     ledgers = {m: final[m][chosen[m]] for m in final}
     compare = _Comparison(market, judged, ledgers, versus)
+    settings = _settings_table(compare, final, chosen, tried)
     return Money(
-        settings=_settings_table(compare, final, chosen, tried),
+        settings=settings,
         money=compare.money(chosen),
         segments=compare.segments(),
         ledgers=ledgers,
         judged=judged,
         chosen=chosen,
         left_out=left_out,
-        notes=_notes(market, plan, choosing, judged, len(np.unique(compare.blocks))),
+        notes=_notes(market, plan, compare, choosing, settings),
         best_versus=compare.difference,
     )
 
@@ -135,14 +136,7 @@ def _views(
     progress: Callable[[str, int, int], None] | None,
 ) -> tuple[dict[str, dict[int, Outlook]], dict[str, str]]:
     """Outlooks of the models that have them at every playable cutoff, and why the others are left out."""
-    views, left_out, wanted = {}, {}, _playable_cutoffs(market, plan.windows)
-    if not wanted:
-        raise InputError([Fault(
-            "too-few-windows",
-            f"none of the {len(plan.windows)} cutoffs has enough earlier windows that are over by then "
-            f"({PAIRS} forecasts of a series are needed) and periods after it that its order can be judged on",
-            "backtest.windows", "give more windows",
-        )])  # fmt: skip
+    views, left_out, wanted = {}, {}, judged_cutoffs(market, plan.windows, plan.judged)[0]
     for n, (name, model) in enumerate(models.items()):
         found = outlooks(market, model, plan.windows, scenarios=plan.scenarios, seed=plan.seed)
         lacking = [k for k in wanted if k not in found]
@@ -154,6 +148,30 @@ def _views(
         if progress is not None:
             progress(name, n + 1, len(models))
     return views, left_out
+
+
+def judged_cutoffs(market: Market, windows: Sequence[Window], judged: int | None) -> tuple[list[int], list[int]]:
+    """Positions of the cutoffs that can be played, and of those among them that are judged.
+
+    judged : how many of the last ones, None for two thirds.
+
+    Raises InputError where there are too few.
+    """
+    playable = _playable_cutoffs(market, windows)
+    if not playable:
+        raise InputError([Fault(
+            "too-few-windows",
+            f"none of the {len(windows)} cutoffs has enough earlier windows that are over by then "
+            f"({PAIRS} forecasts of a series are needed) and periods after it that its order can be judged on",
+            "backtest.windows", "give more windows",
+        )])  # fmt: skip
+    count = judged or max(1, round(len(playable) * 2 / 3))
+    if count > len(playable):
+        raise InputError([Fault(
+            "too-few-windows", f"judged={count} cutoffs, and only {len(playable)} can be played",
+            "simulate.judged", f"lower it, or set backtest.windows to {len(windows) + count - len(playable)}",
+        )])  # fmt: skip
+    return playable, playable[-count:]
 
 
 def _playable_cutoffs(market: Market, windows: Sequence[Window]) -> list[int]:
@@ -168,14 +186,7 @@ def _playable_cutoffs(market: Market, windows: Sequence[Window]) -> list[int]:
 
 
 def _boards(market: Market, models: Mapping[str, Predictions], plan: Plan) -> tuple[Board | None, Board]:
-    playable = _playable_cutoffs(market, plan.windows)
-    count = plan.judged or max(1, round(len(playable) * 2 / 3))
-    if count > len(playable):
-        raise InputError([Fault(
-            "too-few-windows", f"judged={count} cutoffs, and only {len(playable)} can be played",
-            "simulate.judged", f"lower it, or set backtest.windows to {len(plan.windows) + count - len(playable)}",
-        )])  # fmt: skip
-    judged = playable[-count:]
+    playable, judged = judged_cutoffs(market, plan.windows, plan.judged)
     start = plan.windows[judged[0]].cutoff
     position = {w.cutoff: position_in(market.calendar, w.cutoff) for w in plan.windows}
     reach = int(market.protection.max())
@@ -300,7 +311,11 @@ def _weekly_profit(ledger: Ledger, versus: Versus) -> float:
     return float(ledger.profit[ledger.governing >= 0].sum() * versus.per_week / cutoffs)
 
 
-def _notes(market: Market, plan: Plan, choosing: Board | None, judged: Board, blocks: int) -> tuple[str, ...]:
+def _notes(
+    market: Market, plan: Plan, compare: _Comparison, choosing: Board | None, settings: pd.DataFrame
+) -> tuple[str, ...]:
+    judged, blocks = compare.judged, len(np.unique(compare.blocks))
+    clusters = len(np.unique(compare.versus.clusters[judged.series]))
     first, last = (plan.windows[judged.cutoffs[i]].cutoff for i in (0, -1))
     left = len(market.unique_ids) - len(judged.series)
     how = "on the cutoffs before them" if choosing else "in hindsight, since no earlier cutoff could be played"
@@ -311,7 +326,20 @@ def _notes(market: Market, plan: Plan, choosing: Board | None, judged: Board, bl
         f"Each model's policy setting was chosen {how}" + (f" ({len(choosing.cutoffs)} cutoffs)." if choosing else "."),
         f"The play starts from {start}.",
         f"Series played: {len(judged.series)}; left out for want of demand or forecasts: {left}.",
-        f"Intervals cluster by store and by {blocks} time block(s) of the {len(judged.cutoffs)} cutoffs; weeks that "
-        "hang together beyond a block make them too narrow. The best of several models is partly the luckiest.",
+        f"Intervals cluster by {clusters} group(s) of series (stores, where they are known) and by {blocks} time "
+        f"block(s) of the {len(judged.cutoffs)} cutoffs; weeks that hang together beyond a block make them too narrow. "
+        "The best of several models is partly the luckiest.",
+        *_edges(settings),
         "Stock left after the last judged period is not written off; see the end stock of each model.",
     )
+
+
+def _edges(settings: pd.DataFrame) -> list[str]:
+    """Name the models whose setting lies at the edge of those that were tried: a better one may lie beyond."""
+    ends = settings.groupby(["model", "policy"])["knob"].transform
+    edge = (settings["knob"] == ends("min")) | (settings["knob"] == ends("max"))
+    found = settings[edge & settings["chosen"] & (ends("size") > 1)]
+    if found.empty:
+        return []
+    shown = ", ".join(f"{row.model} ({row.setting})" for row in found.itertuples())
+    return [f"At the edge of the settings tried, so that a better one may lie beyond: {shown}."]

@@ -14,7 +14,7 @@ from backtest.faults import attempt, nearest, refuse
 
 from .build import forecasters_of, policies_of, settings_of, windows_of
 from .config import PeriodsOfSupplySpec, load_config
-from .money import Money, Plan, Versus, judge
+from .money import Money, Plan, Versus, judge, judged_cutoffs
 from .quality import data_facts, fingerprint
 from .read import read_inputs
 from .scores import METRICS, metrics_named, score
@@ -94,7 +94,7 @@ def run(
     Raises InputError for bad input before anything expensive runs, `backtest.ForecasterFailedError` where a
     forecaster fails and the config says stop.
     """
-    session = open_session(target, overrides, root=root, fresh=fresh, progress=progress)
+    session = open_session(target, overrides, root=root, upto=upto, fresh=fresh, progress=progress)
     for step in STEPS[: STEPS.index(upto) + 1]:
         if not session.run.done(step):
             do(session, step)
@@ -106,6 +106,7 @@ def open_session(
     overrides: Sequence[str] = (),
     *,
     root: Path = Path("runs"),
+    upto: Step = "report",
     fresh: bool = False,
     progress: Progress = silent,
 ) -> Session:
@@ -117,6 +118,8 @@ def open_session(
     config = load_config(target / "config.yaml" if existing else target, overrides)
     base = Path(existing.manifest["base"]) if existing else target.parent
     inputs, forecasters, windows = checked(config, base)
+    if upto in ("simulate", "report"):
+        judged_cutoffs(market_of(config, inputs), windows, config.simulate.judged)
     data = fingerprint(inputs, forecasters)
     if existing is not None and existing.manifest["data"] != data:
         raise InputError([Fault("data-changed", "the data is not what this run was made from", str(target),
@@ -275,6 +278,9 @@ def most_accurate(scores: pd.DataFrame) -> tuple[str, str]:
     """Name of a metric and the model that is best on it; the first metric stands in where RMSE was not asked for."""
     name = "rmse" if "rmse" in set(scores["metric"]) else str(scores["metric"].iloc[0])
     total = scores[(scores["axis"] == "total") & (scores["metric"] == name)].set_index("model")["value"]
+    if total.isna().all():
+        raise InputError([Fault("nothing-to-score", f"no model has a {name}: all demand is hidden or unknown", "score",
+                                "set score.hidden_demand: as_is, or look at in_stock")])  # fmt: skip
     distance = {"lower": total, "higher": -total, "zero": total.abs()}[METRICS[name].direction]
     return name.upper().replace("_", " "), str(distance.idxmin())
 

@@ -149,8 +149,13 @@ def read_forecasts(spec: FileSpec, data: Data, base: Path) -> tuple[pd.DataFrame
     if spec.model in named:  # a column that is no forecast is none of its business
         frame = frame[[c for c in frame if c in ("unique_id", "ds", "cutoff", *named[spec.model].values())]]
     faults = list(file.faults)
+    origin = file.origin
+    if spec.model is not None and "model" in frame:  # what is wrong with the other models is none of its business
+        mine = (frame["model"].astype(str) == spec.model).to_numpy()
+        if mine.any():
+            frame, origin = frame[mine].dropna(axis=1, how="all"), origin.where(mine)
     name = spec.model or path.name.split(".")[0]
-    long = attempt(lambda: forecasts_of(frame, model=name, origin=file.origin), faults)
+    long = attempt(lambda: forecasts_of(frame, model=name, origin=origin), faults)
     refuse(faults)
     assert long is not None
     models = sorted(long["model"].unique())

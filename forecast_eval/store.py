@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .config import Config
 
+FORMAT = 1  # raise it when tables or manifest change: older runs are then not taken for new ones
 LIBRARIES = ("forecast-eval", "numpy", "pandas", "numba", "statsforecast", "mlforecast", "lightgbm")
 
 
@@ -114,12 +115,22 @@ def find_run(path: Path) -> Run:
     """Run in a directory; InputError if it holds none."""
     if not (path / "manifest.json").is_file():
         raise InputError([Fault("no-run", "this directory holds no run", str(path), "give runs/<name>/<time>-<hash>")])
-    return Run(path)
+    run = Run(path)
+    if run.manifest.get("format") != FORMAT:
+        raise InputError([Fault("old-run", "this run was made by another version", str(path), "run its config again")])
+    return run
 
 
 def run_key(config: Config, fingerprint: str) -> str:
     """Short hash of everything that the results depend on."""
-    text = _json({"config": config.model_dump(mode="json"), "data": fingerprint, "version": version("forecast-eval")})
+    text = _json(
+        {
+            "format": FORMAT,
+            "config": config.model_dump(mode="json"),
+            "data": fingerprint,
+            "version": version("forecast-eval"),
+        }
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -135,6 +146,7 @@ def _new_run(home: Path, key: str, config: Config, base: Path, fingerprint: str)
     write_text(staged / "config.yaml", yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
     manifest = {
         "name": config.name,
+        "format": FORMAT,
         "created": now.isoformat(timespec="seconds"),
         "base": str(base.resolve()),
         "key": key,

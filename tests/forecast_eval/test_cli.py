@@ -292,6 +292,15 @@ BAD = {
         lambda shop: edit(shop / "economics.csv", lambda f: pd.concat([
             f.assign(ds="2025-01-06"), f.assign(ds="2025-06-02", lead_time="2")])),
         "economics.csv, column lead_time: lead_time changes over time for unique_id='S0/K0'"),
+    "too few windows": (
+        lambda shop: write_config(shop, {**CONFIG, "backtest": {**CONFIG["backtest"], "windows": 2}}),
+        "backtest.windows: none of the 2 cutoffs has enough earlier windows"),
+    "too many judged": (
+        lambda shop: write_config(shop, {**CONFIG, "simulate": {"judged": 30}}),
+        r"simulate.judged: judged=30 cutoffs, and only \d can be played; lower it, or set backtest.windows to"),
+    "nothing in stock": (
+        lambda shop: edit(shop / "history.csv", lambda f: f.assign(in_stock="0")),
+        "no model has a rmse: all demand is hidden or unknown"),
     "forecasts with NaN": (
         lambda shop: foreign(shop, lambda f: f.assign(forecast=f["forecast"].mask(f.index == 0))),
         "made.csv, row 2, column forecast: forecast is missing"),
@@ -345,6 +354,48 @@ def test_table_needs_no_rmse(call):
     assert code == 0, err
     assert "average" in out
     assert "BIAS" in out
+
+
+def test_fault_found_in_a_worker_process_keeps_its_words(shop, call):
+    foreign(shop, lambda f: f.iloc[:-1])
+    code, _, err = call("run", "shop.yaml", "--set", "backtest.workers=2")
+    assert code == 2
+    assert "made.csv: no forecast for unique_id='S2/K5'" in err
+
+
+def test_tables_of_a_run_can_be_fed_back(shop, call):
+    call("backtest", "shop.yaml")
+    table = only_run(shop) / "tables/forecasts.parquet"
+    again = {"kind": "file", "path": str(table), "model": "average"}
+    write_config(shop, {**CONFIG, "name": "again", "forecasters": {**CONFIG["forecasters"], "average": again}})
+    assert call("simulate", "shop.yaml")[0] == 0
+
+
+def test_order_says_what_it_left_out(shop, call):
+    edit(shop / "state.csv", lambda f: pd.concat([f, f.iloc[[0]].assign(unique_id="zzz")]))
+    code, _, err = call("order", "shop.yaml", "--out", "orders.csv")
+    assert code == 0
+    assert "unique_id='zzz' is not in the history" in err
+    code, _, err = call("order", "shop.yaml", "--out", "none/orders.csv")
+    assert code == 2
+    assert "none/orders.csv: cannot write" in err
+
+
+def test_kept_work_that_cannot_be_written_is_bad_input(shop, call):
+    (shop / "runs/shop").mkdir(parents=True)
+    (shop / "runs/shop/units").write_text("in the way")
+    code, _, err = call("backtest", "shop.yaml")
+    assert code == 2
+    assert "cannot read or write" in err
+
+
+def test_run_of_another_version_is_refused(shop, call):
+    call("backtest", "shop.yaml")
+    path = only_run(shop) / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 0}))
+    code, _, err = call("score", only_run(shop))
+    assert code == 2
+    assert "this run was made by another version; run its config again" in err
 
 
 def test_faults_of_several_files_come_together(shop, call):

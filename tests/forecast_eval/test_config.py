@@ -52,6 +52,15 @@ def test_shipped_config_is_valid(name):
             [{"kind": "order_up_to", "coverage": [1.5]}],
             "simulate.policies.0.coverage.0: 1.5: Input",
         ),
+        ("simulate.policies", [], "simulate.policies: []: Tuple should have at least 1 item"),
+        ("simulate.policies", [{"kind": "order_up_to"}], "give coverage or service_factor"),
+        (
+            "simulate.policies",
+            [{"kind": "order_up_to", "service_factor": [float("inf")]}],
+            "less than or equal to 1000000",
+        ),
+        ("score.metrics", [], "at least 1 item"),
+        ("forecasters.lightgbm.date_features", ["weeek"], "Input should be 'week'"),
         ("order.policy", {"kind": "order_up_to", "coverage": [0.5, 0.9]}, "orders need one setting, and there are 2"),
         ("order.policy", {"kind": "order_up_to", "covrage": [0.5]}, "'covrage'; did you mean 'coverage'?"),
         ("compare.incumbent", "naiv", "compare.incumbent='naiv' is not a forecaster; did you mean 'naive'?"),
@@ -95,8 +104,17 @@ def test_overrides_change_keys_and_are_checked(tmp_path):
         load_config(path, ["backtest.windos=9"])
     with pytest.raises(InputError, match=r"'backtest\.windows' is not key=value"):
         load_config(path, ["backtest.windows"])
+    with pytest.raises(InputError, match=r"--set data.x: '\[1' is not YAML"):
+        load_config(path, ["data.x=[1"])
     with pytest.raises(InputError, match="'name' has no keys below it"):
         load_config(path, ["name.first=x"])
+
+
+@pytest.mark.parametrize("name", ["../escaped", "a/b", "x[/y]", ""])
+def test_name_of_a_forecaster_cannot_leave_the_run_directory(name):
+    tree = changed("forecasters", {**GOOD["forecasters"], name: GOOD["forecasters"]["naive"]})
+    with pytest.raises(InputError, match="String should match pattern"):
+        config_of(tree, "c.yaml")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +123,7 @@ def test_overrides_change_keys_and_are_checked(tmp_path):
         ("a: [1,", "not YAML"),
         ("- 1", "not a mapping"),
         ("", "not a mapping"),
+        ("a: 1\nb: {c: 1, c: 2}", "the key 'c' stands twice"),
         ("!!python/object:os.system {}", "not YAML"),
     ],
 )
