@@ -89,7 +89,7 @@ def test_state_is_the_challenges(data):
 
 def test_orders_have_the_rows_of_the_template_in_its_order(data, tmp_path, monkeypatch):
     out = tmp_path / "orders.csv"
-    arguments = ["order", str(CONFIG), "--out", str(out), "--runs", str(tmp_path), "--set", "backtest.workers=1"]
+    arguments = ["order", str(CONFIG), "--out", str(out), "--runs", str(tmp_path), "--set", "order.model=organisers_benchmark"]
     monkeypatch.setattr(sys, "argv", ["forecast-eval", *arguments])
     with pytest.raises(SystemExit) as exit_:
         cli.main()
