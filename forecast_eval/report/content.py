@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReportTables:
-    """Frames behind the report; money and units are per week.
+    """Frames behind the report; money and units are per week, where not said otherwise.
 
     "KPIs" below stands for profit, revenue, gross_profit, mismatch_cost, lost_units, lost_sales, wasted_units, waste,
-    holding_cost, shortage_cost, fill_rate, cycle_service_level, days_of_supply and mean_stock.
+    holding_cost, shortage_cost, fill_rate, cycle_service_level, days_of_supply, mean_stock and
+    end_stock (stock after the last judged period, at its cost).
 
     Attributes
     ----------

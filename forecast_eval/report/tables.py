@@ -83,6 +83,7 @@ _SERVICE = (
     Measure("wasted_units", "Wasted", "number", "lower", "units"),
     Measure("mean_stock", "Mean stock", "number", "none", "units"),
     Measure("days_of_supply", "Supply", "number", "none", "days"),
+    Measure("end_stock", "End stock", "money", "none", "at its cost"),
 )
 _SEGMENT = tuple(_LEDGER[place] for place in (0, 4, 5, 6, 7))
 

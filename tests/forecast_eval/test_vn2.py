@@ -62,7 +62,12 @@ def plain_game(folder, weeks_of_supply):
 
 def test_game_is_the_organisers(data, tmp_path):
     benchmark = yaml.safe_dump({"organisers_benchmark": {"kind": "seasonal_average", "window": 13, "season": "week"}})
-    overrides = [f"forecasters={benchmark}", "simulate.hidden_demand=as_is", "backtest.workers=1"]
+    overrides = [
+        f"forecasters={benchmark}",
+        "order.model=organisers_benchmark",
+        "simulate.hidden_demand=as_is",
+        "backtest.workers=1",
+    ]
     done = run(CONFIG, overrides, root=tmp_path, upto="simulate")
     settings = done.read("settings").set_index("setting")
     for weeks in (3, 4):
@@ -89,7 +94,16 @@ def test_state_is_the_challenges(data):
 
 def test_orders_have_the_rows_of_the_template_in_its_order(data, tmp_path, monkeypatch):
     out = tmp_path / "orders.csv"
-    arguments = ["order", str(CONFIG), "--out", str(out), "--runs", str(tmp_path), "--set", "order.model=organisers_benchmark"]
+    arguments = [
+        "order",
+        str(CONFIG),
+        "--out",
+        str(out),
+        "--runs",
+        str(tmp_path),
+        "--set",
+        "order.model=organisers_benchmark",
+    ]
     monkeypatch.setattr(sys, "argv", ["forecast-eval", *arguments])
     with pytest.raises(SystemExit) as exit_:
         cli.main()
