@@ -64,7 +64,8 @@ def _settings(model, rng):
                     "gross_profit": 7.1e4 - lost / 2, "mismatch_cost": 0.4 * lost + waste, "lost_units": lost / 12.4,
                     "lost_sales": lost, "wasted_units": waste / 7.9, "waste": waste,
                     "holding_cost": stock / 6, "shortage_cost": lost / 9, "fill_rate": fill,
-                    "cycle_service_level": fill - 0.04, "days_of_supply": stock / 300, "mean_stock": stock, "end_stock": 7 * stock,
+                    "cycle_service_level": fill - 0.04, "days_of_supply": stock / 300, "mean_stock": stock,
+                    "end_stock": 7 * stock,
                 }
             )  # fmt: skip
     by_profit = sorted(range(len(rows)), key=lambda place: -rows[place]["profit"])
