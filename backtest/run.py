@@ -8,6 +8,7 @@ import os
 import time
 import traceback
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import groupby
@@ -23,7 +24,7 @@ from .forecaster import FallbackWarning
 from .frames import complete_faults, forecasts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
     from .forecaster import Forecaster
@@ -130,14 +131,25 @@ def backtest(
     jobs = (delayed(_run_unit)(history, unit, settings, windows.input_size) for unit in units)
     workers = min(settings.workers, len(units)) or 1
     outcomes: dict[int, _Outcome] = {}
-    with Parallel(n_jobs=workers, return_as="generator", max_nbytes=None) as parallel:
-        for k, outcome in enumerate(parallel(jobs)):
+    with Parallel(n_jobs=workers, return_as="generator", max_nbytes=None) as parallel, _quietly(parallel(jobs)) as made:
+        for k, outcome in enumerate(made):
             if outcome.failures and settings.on_failure == "stop":
                 raise ForecasterFailedError(outcome.failures[0])
             outcomes[k] = outcome
             if progress is not None:
                 progress(units[k].model, k + 1, len(units))
     return _collected(units, outcomes)
+
+
+@contextmanager
+def _quietly(stream: Generator[_Outcome]) -> Iterator[Iterator[_Outcome]]:
+    """Close a stream of work without joblib's words on work that was cut short: that is what stopping means."""
+    try:
+        yield stream
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stream.close()
 
 
 def _units(
@@ -225,7 +237,7 @@ def _forecast_unit(history: History, unit: _Unit, levels: tuple[float, ...], inp
         except InputError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a forecaster raises is its failure, reported by name
-            text = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {error}".rstrip(".")
             out.failures.append(Failure(unit.model, window.cutoff, text, traceback.format_exc()))
     return out
 
