@@ -150,13 +150,11 @@ def _explain(error: Exception) -> int:
 
 
 def _advance(target: Path, changes: list[str] | None, runs: Path, upto: Step, *, fresh: bool) -> None:
-    from .pipeline import STEPS, do, open_session
+    from .pipeline import advance, open_session
 
     with _progress() as show:
         session = open_session(target, changes or [], root=runs, upto=upto, fresh=fresh, progress=show)
-        missing = [s for s in STEPS[: STEPS.index(upto) + 1] if not session.run.done(s)]
-        for step in missing:
-            do(session, step)
+        missing = advance(session, upto)
     for warning in session.inputs.warnings:
         _complain(f"warning: {warning}", "yellow")
     if not missing:

@@ -201,7 +201,8 @@ def _boards(market: Market, models: Mapping[str, Predictions], plan: Plan) -> tu
     if not final.series.size:
         raise InputError([Fault("nothing-to-play", "no series has demand and every model's forecasts throughout",
                                 "simulate", "lower judged, or look at the failures")])  # fmt: skip
-    return (laid(earlier, None) if earlier else None), final
+    choosing = laid(earlier, None) if earlier else None
+    return (choosing if choosing is not None and choosing.series.size else None), final
 
 
 def _best(ledgers: Mapping[Policy, Ledger]) -> Policy:

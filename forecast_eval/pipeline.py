@@ -95,10 +95,16 @@ def run(
     forecaster fails and the config says stop.
     """
     session = open_session(target, overrides, root=root, upto=upto, fresh=fresh, progress=progress)
-    for step in STEPS[: STEPS.index(upto) + 1]:
-        if not session.run.done(step):
-            do(session, step)
+    advance(session, upto)
     return session.run
+
+
+def advance(session: Session, upto: Step) -> tuple[Step, ...]:
+    """Do what is missing of the steps up to `upto`, and say which they were."""
+    missing = tuple(s for s in STEPS[: STEPS.index(upto) + 1] if not session.run.done(s))
+    for step in missing:
+        do(session, step)
+    return missing
 
 
 def open_session(

@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from forecast_eval import cli
+from forecast_eval.pipeline import open_session
+from forecast_eval.summary import timeline
 
 CONFIG = {
     "name": "shop",
@@ -98,6 +100,17 @@ def test_run_ends_with_the_sentence_the_tables_and_the_report(shop, call):
     for table in ("forecasts", "scores", "settings", "money", "segments", "ledger"):
         assert len(pd.read_parquet(done / f"tables/{table}.parquet"))
     assert "<html" in (done / "report.html").read_text(encoding="utf-8")
+
+
+def test_timeline_shows_the_newest_forecast_of_each_period(shop, call):
+    call("simulate", "shop.yaml", "--set", "report.timeline=[S0/K0]")
+    rows = timeline(open_session(only_run(shop)))
+    assert set(rows["unique_id"]) == {"S0/K0"}
+    forecasts = pd.read_parquet(only_run(shop) / "tables/forecasts.parquet")
+    newest = forecasts.sort_values("cutoff").groupby(["model", "unique_id", "ds"])["forecast"].last()
+    drawn = rows.dropna(subset=["forecast"]).set_index(["model", "unique_id", "ds"])["forecast"]
+    assert len(drawn) > 10
+    assert drawn.equals(newest.reindex(drawn.index))
 
 
 def test_run_again_finds_nothing_to_do(shop, call):

@@ -123,6 +123,15 @@ def test_segments_add_up_to_the_whole(judged):
     assert result.segments.groupby("segment")["n_series"].first().to_dict() == {"not trending": 16, "trending": 8}
 
 
+def test_differences_of_segments_add_up_to_the_difference(judged):
+    _, result = judged
+    whole = result.money.set_index("model")["difference"]
+    parts = result.segments.groupby("model")["difference"].sum()
+    assert parts.to_dict() == pytest.approx(whole.to_dict())
+    assert parts["plain"] == 0
+    assert parts["sharp"] > 0
+
+
 def test_setting_is_chosen_on_earlier_cutoffs_only():
     world = market()
     models = {"plain": forecasts(world, error=5.0)}
@@ -162,6 +171,14 @@ def test_hindsight_is_confessed_where_nothing_can_be_played_before():
     result = judge(world, {"plain": forecasts(world, 3.0)}, plan(judged=27), versus())
     assert any("in hindsight" in note for note in result.notes)
     assert result.settings.query("best")["chosen"].all()
+
+
+def test_hindsight_is_confessed_where_no_series_can_be_played_before():
+    world = market()
+    demand = world.demand.copy()
+    demand[:, :42] = np.nan
+    result = judge(replace(world, demand=demand), {"plain": forecasts(world, 3.0)}, plan(), versus())
+    assert any("in hindsight" in note for note in result.notes)
 
 
 def test_more_coverage_serves_more_and_stocks_more(judged):
