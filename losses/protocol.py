@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from .costs import Array, UnitCosts
 
-Functional = Literal["mean", "median", "quantile", "expectile"]
-"""What a forecast must be to minimise the expected loss."""
+Functional = Literal["mean", "quantile", "expectile", "huber_quantile", "exponential_mean", "none"]
+"""What a forecast must be to minimise the expected loss; none where the loss couples several periods."""
 
 
 @runtime_checkable

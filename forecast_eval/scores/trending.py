@@ -28,14 +28,11 @@ def trending(history: History, windows: Sequence[Window], spec: Trend) -> NDArra
     """
     sales = history.dense()
     in_stock = history.dense("in_stock") if "in_stock" in history.frame.columns else np.ones_like(sales)
-    out = np.zeros((len(windows), len(sales)), dtype=bool)
-    for k, window in enumerate(windows):
-        end = position_in(history.calendar, window.cutoff) + 1
-        start = max(0, end - spec.base - spec.recent)
-        if end - start <= spec.recent:
-            continue
-        probability = trend_probability(
-            sales[:, start:end], np.nan_to_num(in_stock[:, start:end]), recent=spec.recent, factor=spec.factor
-        )
-        out[k] = probability > spec.probability
-    return out
+    ends = np.array([position_in(history.calendar, window.cutoff) for window in windows])
+    if not 0 < spec.recent < sales.shape[1]:
+        return np.zeros((len(windows), len(sales)), dtype=bool)
+    probability = trend_probability(
+        sales, np.nan_to_num(in_stock), recent=spec.recent, base=spec.base, factor=spec.factor
+    )
+    as_of_cutoffs = probability[:, ends].T
+    return np.asarray(as_of_cutoffs > spec.probability)
