@@ -1,0 +1,75 @@
+"""Losses as metrics of utilsforecast: `evaluate(df, metrics=[metric(Newsvendor(), UnitCosts(8, 2))])`.
+
+Without `from __future__ import annotations`: utilsforecast reads the annotations of a metric as types.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from .costs import UnitCosts
+from .newsvendor import Newsvendor
+from .protocol import Loss
+
+
+def metric(
+    loss: Loss | None = None,
+    costs: UnitCosts | None = None,
+    *,
+    name: str | None = None,
+    underage: str = "underage",
+    overage: str = "overage",
+) -> Callable[..., Any]:
+    """Metric by mean cost a series (and cutoff) [currency], on pandas or polars frames.
+
+    costs : the same for all rows. None: each row's own, from the columns `underage` and `overage`; then tell `evaluate`
+        its `models`, or it takes those columns for forecasts.
+    name : what the metric is called in the result; by default the loss's class name.
+
+    Raises
+    ------
+    ValueError
+        When it is called: for a frame without the cost columns, or costs that are negative or not finite.
+
+    >>> import pandas as pd
+    >>> from utilsforecast.evaluation import evaluate
+    >>> table = pd.DataFrame({"unique_id": ["A", "A"], "ds": [1, 2], "y": [10.0, 10.0], "lgbm": [7.0, 11.0]})
+    >>> evaluate(table, metrics=[metric(Newsvendor(), UnitCosts(8.0, 2.0))])
+      unique_id      metric  lgbm
+    0         A  Newsvendor  13.0
+    """
+    chosen = Newsvendor() if loss is None else loss
+
+    def mean_cost(
+        df: Any,  # noqa: ANN401 - a frame of any library
+        models: list[str],
+        id_col: str = "unique_id",
+        target_col: str = "y",
+        cutoff_col: str = "cutoff",
+    ) -> Any:  # noqa: ANN401 - the same
+        """Mean cost of each model by series, and by cutoff where there is one."""
+        frame = nw.from_native(df, eager_only=True)
+        own = _row_costs(frame, underage, overage) if costs is None else costs
+        demand = frame[target_col].to_numpy().astype(float)
+        values = [
+            nw.new_series(m, chosen.value(demand, frame[m].to_numpy().astype(float), own), backend=frame.implementation)
+            for m in models
+        ]
+        keys = [cutoff_col, id_col] if cutoff_col in frame.columns else [id_col]
+        return (
+            frame.select(keys).with_columns(*values).group_by(*keys).agg(nw.col(*models).mean()).sort(*keys).to_native()
+        )
+
+    mean_cost.__name__ = name or type(chosen).__name__
+    return mean_cost
+
+
+def _row_costs(frame: nw.DataFrame[Any], underage: str, overage: str) -> UnitCosts:
+    missing = [column for column in (underage, overage) if column not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"no column {missing} in the frame (columns: {frame.columns}): add the costs of each row, or give costs="
+        )
+    return UnitCosts(*(np.asarray(frame[column].to_numpy(), dtype=float) for column in (underage, overage)))
