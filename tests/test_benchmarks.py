@@ -1,0 +1,31 @@
+"""Benchmarks that are quoted keep running: each once, on a part of its data."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+def output(script, *arguments, **environment):
+    command = [sys.executable, "-W", "error", str(FOLDER / script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_m5_is_judged_in_money(shared_data):
+    told = output("m5.py", "--every", "30", "--data", str(shared_data))
+    profits = [float(p.replace(",", "")) for p in re.findall(r"tuned(?: \(level x [\d.]+\))? +([\d,]+)", told)]
+    assert len(profits) == 4
+    assert min(profits) > 0.9 * max(profits) > 0
+    assert re.search(r"M5: LightGBM on money earns .*: USD -?\d+ \(from -?\d+ to -?\d+\) a week", told)
+
+
+def test_m5_without_its_data_says_what_is_missing(tmp_path):
+    command = [sys.executable, str(FOLDER / "m5.py"), "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "set FORECAST_EVAL_DATA, or give --data" in done.stderr
