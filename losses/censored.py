@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from math import log, pi, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from array_api_compat import array_namespace, is_torch_namespace
 
-from .costs import as_numpy, refuse_not_positive
+from .costs import as_numpy, refuse, refuse_not_positive
 from .newsvendor import Newsvendor
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class HiddenDemandWarning(UserWarning):
     """The data do not say where the wanted quantile is: nearly every period had less stock than it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CensoredNewsvendor:
     """Newsvendor cost of the sales that a forecast would have let through: newsvendor(sales, min(forecast, stock)).
 
@@ -81,7 +81,7 @@ class CensoredNewsvendor:
         return self.stock + array_namespace(forecast).zeros_like(forecast)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TobitNLL:
     """Negative log-likelihood of sales when demand is normal around the forecast and stock cuts it off.
 
@@ -135,8 +135,7 @@ class TobitNLL:
     def hessian(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:  # noqa: ARG002 - the protocol's
         """Second derivative in the forecast, positive [nats per unit squared]."""
         xp, _, t, cut = self._terms(demand, forecast)
-        hazard = _hazard(t)
-        return xp.where(cut, hazard * (hazard + t), xp.ones_like(t)) / self.scale**2
+        return xp.where(cut, _hazard_slope(t), xp.ones_like(t)) / self.scale**2
 
     def order_quantile(self, forecast: Array, costs: UnitCosts) -> Array:
         """Critical-ratio quantile of demand [units]: forecast + scale * Phi^-1(critical ratio).
@@ -148,7 +147,7 @@ class TobitNLL:
         """
         xp = array_namespace(forecast)
         ratio = costs.critical_ratio() + xp.zeros_like(forecast)
-        return forecast + self.scale * _ndtri(ratio)
+        return forecast + self.scale * _special(ratio).ndtri(ratio)
 
     def _terms(self, demand: Array, forecast: Array) -> tuple[Array, Array, Array, Array]:
         """Namespace, standardised residual and distance above the stock (0 where not sold out), and sold out."""
@@ -187,39 +186,46 @@ def warn_if_hidden(stock: Array, forecast: Array, *, least: float = 0.05) -> flo
 
 def _refuse_bad_stock(stock: Array) -> None:
     values = as_numpy(stock)
-    bad = np.flatnonzero(~(values >= 0).ravel())
-    if bad.size:
-        where = f" in row {bad[0]}" if values.ndim else ""
-        raise ValueError(
-            f"stock={values.ravel()[bad[0]]}{where} must be >= 0 [units], infinite where it could not run out; "
-            f"{bad.size} such value(s)"
-        )
+    refuse("stock", values, values >= 0, ">= 0 [units], infinite where it could not run out")
 
 
-def _hazard(t: Array) -> Array:
-    """Density over distribution function of the standard normal, without underflow."""
-    xp = array_namespace(t)
-    return xp.exp(-t * t / 2 - _log_ndtr(t)) / sqrt(2 * pi)
+FAR = 5.0
+"""Standard deviations below the stock from which on the distribution function is taken by its scaled complement."""
 
-
-# the array namespace has no normal distribution: each library's own
+SERIES_FROM = 20.0
+"""The same, from which on the slope of the hazard is taken by its series: the closed form is a difference there."""
 
 
 def _log_ndtr(t: Array) -> Array:
+    """Logarithm of the standard normal distribution function, whose derivative autograd finds too."""
+    xp, special = array_namespace(t), _special(t)
+    far = t < -FAR
+    near, beyond = xp.where(far, xp.zeros_like(t), t), xp.where(far, t, -FAR * xp.ones_like(t))
+    scaled = -beyond * beyond / 2 + xp.log(special.erfcx(-beyond / sqrt(2)) / 2)
+    return xp.where(far, scaled, special.log_ndtr(near))
+
+
+def _hazard(t: Array) -> Array:
+    """Density over distribution function of the standard normal."""
+    return sqrt(2 / pi) / _special(t).erfcx(-t / sqrt(2))
+
+
+def _hazard_slope(t: Array) -> Array:
+    """Minus the derivative of the hazard, h * (h + t): between 0, far above the stock, and 1, far below it."""
+    xp = array_namespace(t)
+    far = t < -SERIES_FROM
+    z = xp.where(far, -t, SERIES_FROM * xp.ones_like(t))
+    near = xp.where(far, xp.zeros_like(t), t)
+    hazard = _hazard(near)
+    return xp.where(far, 1 - (1 - (6 - 50 / z / z) / z / z) / z / z, hazard * (hazard + near))
+
+
+def _special(t: Array) -> Any:  # noqa: ANN401 - a module
+    """Special functions of the array's library: the array namespace has none."""
     if is_torch_namespace(array_namespace(t)):
         import torch
 
-        return torch.special.log_ndtr(t)
-    from scipy.special import log_ndtr
+        return torch.special
+    import scipy.special
 
-    return log_ndtr(t)
-
-
-def _ndtri(p: Array) -> Array:
-    if is_torch_namespace(array_namespace(p)):
-        import torch
-
-        return torch.special.ndtri(p)
-    from scipy.special import ndtri
-
-    return ndtri(p)
+    return scipy.special

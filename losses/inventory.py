@@ -103,10 +103,16 @@ class InventoryLoss(nn.Module):
         self.decision = decision
         for name in MONEY:
             money = torch.as_tensor(as_numpy(getattr(terms, name)))
-            self.register_buffer(name, money if money.ndim > 1 else money.reshape(-1, 1))  # [series, 1]
+            self.register_buffer(
+                name, money if money.ndim > 1 else money.reshape(-1, 1), persistent=False
+            )  # [series, 1]
         life = as_numpy(terms.shelf_life).reshape(-1)
-        self.register_buffer("lead_time", torch.as_tensor(as_numpy(terms.lead_time).reshape(-1).astype(np.int64)))
-        self.register_buffer("shelf_life", torch.as_tensor(np.where(np.isinf(life), KEEPS, life).astype(np.int64)))
+        periods = {
+            "lead_time": as_numpy(terms.lead_time).reshape(-1),
+            "shelf_life": np.where(np.isinf(life), KEEPS, life),
+        }
+        for name, values in periods.items():
+            self.register_buffer(name, torch.as_tensor(values.astype(np.int64)), persistent=False)
 
     def forward(
         self, decisions: Tensor | Policy, demand: Tensor, *, start: Stock | None = None, mask: Tensor | None = None
@@ -129,6 +135,10 @@ class InventoryLoss(nn.Module):
         """Let every series follow its decisions and meet its demand, which must be known: see `forward`."""
         self._refuse_shapes(demand)
         if isinstance(decisions, Tensor):
+            if bool(decisions.isinf().any()):
+                raise ValueError(
+                    "decisions hold an infinite value; a level or an order is finite, or NaN without a review"
+                )
             if bool(decisions.isnan().all()):
                 raise ValueError("decisions are all NaN, so that nothing is ever ordered; has the network diverged?")
             demand = demand + decisions.new_zeros(decisions.shape).to(demand)  # to one shape

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .costs import as_numpy
+from .costs import as_numpy, refuse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class InventoryTerms:
     >>> InventoryTerms(price=[9.0, 8.0], unit_cost=[4.0, -3.0])
     Traceback (most recent call last):
     ...
-    ValueError: unit_cost=-3.0 in row 1 must be finite and >= 0 [currency per unit]; 1 such value(s); correct them
+    ValueError: unit_cost=-3.0 in row 1 must be finite and >= 0 [currency per unit]; 1 such value(s). Correct them
     """
 
     price: Array
@@ -59,12 +59,11 @@ class InventoryTerms:
             money = as_numpy(getattr(self, name))
             least = -np.inf if name == "salvage" else 0.0
             rule = "finite" if name == "salvage" else "finite and >= 0"
-            _refuse(name, money, ~(np.isfinite(money) & (money >= least)), f"{rule} [currency per unit]")
+            refuse(name, money, np.isfinite(money) & (money >= least), f"{rule} [currency per unit]", "Correct them")
         lead, life = as_numpy(self.lead_time), as_numpy(self.shelf_life)
-        _refuse("lead_time", lead, ~_whole(lead), "a whole number of periods >= 0")
-        _refuse(
-            "shelf_life", life, ~(_whole(life) | np.isposinf(life)), "a whole number of periods, 0 or inf if it keeps"
-        )
+        refuse("lead_time", lead, _whole(lead), "a whole number of periods >= 0", "Correct them")
+        rule = "a whole number of periods, 0 or inf if it keeps"
+        refuse("shelf_life", life, _whole(life) | np.isposinf(life), rule, "Correct them")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,17 +84,8 @@ class Stock:
         for name in ("on_hand", "in_transit"):
             if getattr(self, name) is not None:
                 units = as_numpy(getattr(self, name))
-                _refuse(name, units, ~(np.isfinite(units) & (units >= 0)), "finite and >= 0 [units]")
+                refuse(name, units, np.isfinite(units) & (units >= 0), "finite and >= 0 [units]", "Correct them")
 
 
 def _whole(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(values) & (values >= 0) & (np.floor(values) == values))
-
-
-def _refuse(name: str, values: NDArray[np.float64], bad: NDArray[np.bool_], rule: str) -> None:
-    if bad.any():
-        row = tuple(int(i) for i in np.argwhere(bad)[0]) if values.ndim else ()
-        where = f" in row {row[0]}" if len(row) == 1 else f" at {list(row)}" if row else ""
-        raise ValueError(
-            f"{name}={float(values[row])}{where} must be {rule}; {int(bad.sum())} such value(s); correct them"
-        )

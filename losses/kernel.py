@@ -68,4 +68,6 @@ def _sum(demand, forecast, cu, cu_step, co, co_step, w, w_step):  # type: ignore
 def _slope(demand, forecast, cu, cu_step, co, co_step, w, w_step, scale, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917 - compiled
     for i in range(len(demand)):
         under, over = cu[i * cu_step], co[i * co_step]
-        out[i] = w[i * w_step] * (-under if demand[i] - forecast[i] >= 0 else over) * scale
+        gap = demand[i] - forecast[i]
+        # NaN where demand is NaN
+        out[i] = w[i * w_step] * (-under if gap >= 0 else over if gap < 0 else gap) * scale

@@ -39,7 +39,7 @@ class Newsvendor:
         >>> Newsvendor().value(np.array([10.0, 10.0]), np.array([7.0, 11.0]), UnitCosts(8.0, 2.0))
         array([24.,  2.])
         """
-        gap = demand - forecast
+        gap = shortfall(demand, forecast)
         short, over = sides(gap)
         # slope times distance, and not two hinges, so that automatic differentiation meets the tie convention too
         return (costs.underage * short - costs.overage * over) * gap
@@ -54,7 +54,7 @@ class Newsvendor:
         >>> Newsvendor().gradient(np.array([10.0, 10.0]), np.array([10.0, 11.0]), UnitCosts(8.0, 2.0))
         array([-8.,  2.])
         """
-        short, over = sides(demand - forecast)
+        short, over = sides(shortfall(demand, forecast))
         return costs.overage * over - costs.underage * short
 
     def hessian(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
@@ -68,7 +68,7 @@ class SmoothNewsvendor:
 
     width : units, > 0, a number or an array that broadcasts to the demand. About the step between two order
         quantities that cost the same, such as a tenth of the usual forecast error; the minimiser is then off the
-        critical-ratio quantile by about (pi^2 / 6) * width^2 * f'/f, f being the density of demand there.
+        critical-ratio quantile by about -(pi^2 / 6) * width^2 * f'/f, f being the density of demand there.
 
     Formula: -overage * u + (underage + overage) * width * softplus(u / width) with u = demand - forecast. It lies above
     the newsvendor loss by at most (underage + overage) * width * ln 2, at u = 0, and vanishingly far from it.
@@ -102,7 +102,7 @@ class SmoothNewsvendor:
         array([24.012,  3.466])
         """
         xp = array_namespace(demand, forecast)
-        u = demand - forecast
+        u = shortfall(demand, forecast)
         zero = xp.zeros_like(u)
         hinges = costs.underage * xp.maximum(u, zero) + costs.overage * xp.maximum(-u, zero)
         # the formula of the class, written as the exact loss and a gap: no cancellation far from the kink
@@ -123,21 +123,35 @@ class SmoothNewsvendor:
     def hessian(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
         """Curvature, (underage + overage) / (4 * width) at a tie [currency per unit squared]."""
         xp = array_namespace(demand, forecast)
-        far = xp.exp(-xp.abs(demand - forecast) / self.width)
+        far = xp.exp(-xp.abs(shortfall(demand, forecast)) / self.width)
         return (costs.underage + costs.overage) / self.width * far / (1 + far) ** 2
 
     def _tilt(self, demand: Array, forecast: Array) -> Array:
         xp = array_namespace(demand, forecast)
-        return xp.tanh((forecast - demand) / (2 * self.width))
+        return xp.tanh(-shortfall(demand, forecast) / (2 * self.width))
+
+
+def shortfall(demand: Array, forecast: Array) -> Array:
+    """Demand minus forecast [units], in floating point: unsigned integers would wrap.
+
+    >>> import numpy as np
+    >>> shortfall(np.array([7], dtype=np.uint8), np.array([10], dtype=np.uint8))
+    array([-3.])
+    """
+    xp = array_namespace(demand, forecast)
+    both = [x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64) for x in (demand, forecast)]
+    return both[0] - both[1]
 
 
 def sides(gap: Array) -> tuple[Array, Array]:
     """Indicators of a shortage (gap = demand - forecast >= 0, ties included) and of an overage, in the type of `gap`.
+
+    NaN where the gap is NaN: an unknown demand has no slope.
 
     >>> import numpy as np
     >>> sides(np.array([3.0, 0.0, -2.0]))
     (array([1., 1., 0.]), array([0., 0., 1.]))
     """
     xp = array_namespace(gap)
-    short = xp.astype(gap >= 0, gap.dtype)
+    short = xp.where(xp.isnan(gap), gap, xp.astype(gap >= 0, gap.dtype))
     return short, 1 - short

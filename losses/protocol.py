@@ -35,3 +35,9 @@ class Loss(Protocol):
     def hessian(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
         """Second derivative of `value` with respect to `forecast` [currency per unit squared]."""
         ...
+
+
+def refuse_no_loss(loss: object) -> None:
+    """Raise TypeError for what is no loss, such as a class instead of an instance."""
+    if isinstance(loss, type) or not isinstance(loss, Loss):
+        raise TypeError(f"loss={loss!r} must be an instance of a loss, such as Newsvendor()")

@@ -9,8 +9,12 @@ from sklearn.metrics import make_scorer
 
 from .costs import UnitCosts
 from .newsvendor import Newsvendor
+from .protocol import refuse_no_loss
+from .quantiles import MultiQuantile
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .protocol import Loss
 
 
@@ -25,15 +29,42 @@ def mean_cost(
 ) -> float:
     """Mean cost of forecasts [currency]: sum(weight * loss) / sum(weight).
 
-    y_true, y_pred : [n] units, (n, quantile) forecasts for `MultiQuantile`; underage, overage : numbers or [n].
+    y_true, y_pred : [n] units, or [n, 1]; (n, quantile) forecasts for `MultiQuantile`. underage, overage : numbers or
+        [n]. Rows of weight 0 do not count, whatever they hold; without any other the mean is 0.
+
+    Raises
+    ------
+    ValueError
+        For lengths that differ, and for costs that are negative or not finite.
 
     >>> mean_cost([10.0, 10.0], [7.0, 11.0], underage=8.0, overage=[2.0, 4.0])
     14.0
     """
-    demand, forecast = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
-    costs = UnitCosts(*(c if np.isscalar(c) else np.asarray(c, dtype=float) for c in (underage, overage)))
-    value = (Newsvendor() if loss is None else loss).value(demand, forecast, costs)
-    return float(np.average(value, weights=sample_weight))
+    loss = Newsvendor() if loss is None else loss
+    refuse_no_loss(loss)
+    demand = _column("y_true", y_true, None)
+    forecast = np.asarray(y_pred, dtype=float)
+    if not isinstance(loss, MultiQuantile):
+        forecast = _column("y_pred", forecast, len(demand))
+    given = {"underage": underage, "overage": overage, "sample_weight": 1.0 if sample_weight is None else sample_weight}
+    under, over, weight = (
+        np.full(len(demand), v, dtype=float) if np.ndim(v) == 0 else _column(name, v, len(demand))
+        for name, v in given.items()
+    )
+    counts = weight != 0
+    if not counts.any():
+        return 0.0
+    value = loss.value(demand[counts], forecast[counts], UnitCosts(under[counts], over[counts]))
+    return float(np.average(value, weights=weight[counts]))
+
+
+def _column(name: str, values: Any, rows: int | None) -> NDArray[np.float64]:  # noqa: ANN401 - anything array-like
+    """Values as [n]; broadcasting would pair every row with every other."""
+    array = np.asarray(values, dtype=float)
+    flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if flat.ndim != 1 or (rows is not None and len(flat) != rows):
+        raise ValueError(f"{name} of shape {array.shape} must be one number a row" + (f", [{rows}]" if rows else ""))
+    return flat
 
 
 def scorer(loss: Loss | None = None, costs: UnitCosts | None = None) -> Any:  # noqa: ANN401 - scikit-learn's scorer
@@ -54,6 +85,7 @@ def scorer(loss: Loss | None = None, costs: UnitCosts | None = None) -> Any:  # 
     -4.0
     """
     loss = Newsvendor() if loss is None else loss
+    refuse_no_loss(loss)
     if costs is None:
         own = make_scorer(mean_cost, greater_is_better=False, loss=loss)
         try:

@@ -8,10 +8,10 @@ try:
     import torch
 except ImportError as missing:  # pragma: no cover - the test suite has torch
     raise ImportError("losses.torch needs torch: pip install 'forecast-eval[torch]'") from missing
-from torch.autograd.function import once_differentiable
 
 from .costs import UnitCosts
 from .newsvendor import Newsvendor
+from .protocol import refuse_no_loss
 from .quantiles import MultiQuantile
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class BusinessLoss(torch.nn.Module):
     reduction : "mean" is sum(weight * loss) / sum(weight), "sum" is sum(weight * loss), "none" is weight * loss.
 
     float16 and bfloat16 are computed, and returned, in float32. The sum or mean of the newsvendor loss of a large
-    tensor in main memory is compiled (`losses.kernel`) and has a first derivative only; its second is zero anyway.
+    tensor in main memory is compiled (`losses.kernel`); `torch.func` cannot look into it.
 
     Raises
     ------
@@ -53,6 +53,9 @@ class BusinessLoss(torch.nn.Module):
         if reduction not in ("none", "mean", "sum"):
             raise ValueError(f"{reduction=} must be 'none', 'mean' or 'sum'")
         self.loss: Loss = Newsvendor() if loss is None else loss
+        refuse_no_loss(self.loss)
+        if not (costs is None or isinstance(costs, UnitCosts)):
+            raise TypeError(f"costs={costs!r} must be UnitCosts(underage, overage)")
         self.reduction = reduction
         self.has_costs = costs is not None
         for name in ("underage", "overage"):
@@ -83,7 +86,7 @@ class BusinessLoss(torch.nn.Module):
         ValueError
             Where the shapes differ, or no costs were given.
         """
-        self._refuse(forecast, demand, costs)
+        self._refuse(forecast, demand, self._costs(costs))
         kind = torch.promote_types(torch.promote_types(forecast.dtype, demand.dtype), torch.float32)
         forecast, demand = forecast.to(kind), demand.to(kind)
         pair = [_in_kind(c, forecast) for c in self._costs(costs)]
@@ -121,9 +124,23 @@ class BusinessLoss(torch.nn.Module):
             return self.underage, self.overage
         return (costs.underage, costs.overage) if isinstance(costs, UnitCosts) else costs
 
-    def _refuse(self, forecast: Tensor, demand: Tensor, costs: object) -> None:
-        if costs is None and not self.has_costs:
+    def _apply(self, fn: Any, recurse: bool = True) -> BusinessLoss:  # noqa: ANN401, FBT001, FBT002 - torch's
+        """Move the costs with the module, but never to half precision, which cannot hold money."""
+        kept = dict(self._buffers)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, cost in kept.items():
+            moved = self._buffers[name]
+            if cost is not None and moved is not None and moved.dtype in (torch.float16, torch.bfloat16):
+                self._buffers[name] = cost.to(moved.device)
+        return self
+
+    def _refuse(self, forecast: Tensor, demand: Tensor, pair: tuple[Any, Any]) -> None:
+        if pair[0] is None:
             raise ValueError("no costs: give them to BusinessLoss(loss, costs) or to each call as costs=")
+        for name, cost in zip(("underage", "overage"), pair, strict=True):
+            shape = tuple(getattr(cost, "shape", ()))
+            if _broadcast(shape, tuple(demand.shape)) != tuple(demand.shape):
+                raise ValueError(f"{name} of shape {shape} does not broadcast to demand of shape {tuple(demand.shape)}")
         wanted = forecast.shape[:-1] if isinstance(self.loss, MultiQuantile) else forecast.shape
         if wanted != demand.shape:
             raise ValueError(
@@ -151,17 +168,17 @@ class _Compiled(torch.autograd.Function):
         return torch.tensor(total, dtype=forecast.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - autograd's
         """Gradient of the loss times that from outside."""
         from .kernel import newsvendor_slope
 
         forecast, demand, *terms = ctx.saved_tensors
-        slope = newsvendor_slope(
-            _flat(demand), _flat(forecast), tuple(map(_flat, terms)),
-            scale=outer.item(), threads=torch.get_num_threads(),
-        )  # fmt: skip
-        return torch.from_numpy(slope).reshape(forecast.shape), None, None, None, None
+        again = torch.is_grad_enabled()  # the gradient itself will be differentiated, through `outer`
+        rows = _flat(demand), _flat(forecast), tuple(map(_flat, terms))
+        scale = 1.0 if again else outer.item()
+        slope = torch.from_numpy(newsvendor_slope(*rows, scale=scale, threads=torch.get_num_threads()))
+        slope = slope.reshape(forecast.shape)
+        return slope * outer if again else slope, None, None, None, None
 
 
 def _flat(row: Tensor) -> Any:  # noqa: ANN401 - a NumPy array
@@ -184,6 +201,14 @@ def _term(value: Any, demand: Tensor) -> Tensor:  # noqa: ANN401 - a number, a t
     if isinstance(value, torch.Tensor):
         return value if value.numel() == 1 else value.expand(demand.shape)
     return demand.new_tensor(1.0 if value is None else value)
+
+
+def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Shape of both together, None where they do not fit."""
+    try:
+        return tuple(torch.broadcast_shapes(one, other))  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return None
 
 
 def _in_kind(cost: Any, like: Tensor) -> Any:  # noqa: ANN401 - a number or an array

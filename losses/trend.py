@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import betainc
 
+from .costs import refuse
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ def trend_probability(
     recent: int,
     base: int | None = None,
     factor: float = 1.2,
-    prior_periods: float = 1.0,
+    prior_units: float = 2.0,
 ) -> Floats:
     """Posterior probability that the recent sales rate exceeds `factor` times the earlier rate.
 
@@ -34,11 +36,12 @@ def trend_probability(
     recent : number of last periods that make the recent rate.
     base : number of periods before those that make the base rate; None takes all earlier ones.
     factor : how many times the base rate is called trending.
-    prior_periods : weight of the prior, in periods of sales at the series' overall rate; shrinks slow sellers.
+    prior_units : weight of the prior, as so many units sold at the series' overall rate; shrinks slow sellers.
 
-    Sales are taken as Poisson with Gamma posteriors, both rates with the same Gamma prior at the overall rate;
-    the ratio of two Gamma variables is a beta prime, hence the incomplete beta function. NaN where either rate has no
-    period in stock yet.
+    Sales are taken as Poisson with Gamma posteriors, both rates with the same Gamma prior at the overall rate; its
+    shape is `prior_units`, so that a SKU that has sold a handful of units is hardly believed to move at all. The ratio
+    of two Gamma variables is a beta prime, hence the incomplete beta function. NaN where either rate has no period in
+    stock yet.
 
     Returns
     -------
@@ -46,9 +49,9 @@ def trend_probability(
 
     >>> grown = np.array([[2.0] * 20 + [6.0] * 4, [3.0] * 24])
     >>> trend_probability(grown, recent=4)[:, -1].round(2)
-    array([1.  , 0.24])
+    array([1.  , 0.25])
     """
-    return _exceeds(_Rates.of(sales, in_stock, recent, base), factor, prior_periods)
+    return _exceeds(_Rates.of(sales, in_stock, recent, base), factor, prior_units)
 
 
 def trend_score(
@@ -58,7 +61,7 @@ def trend_score(
     recent: int,
     base: int | None = None,
     factor: float = 1.2,
-    prior_periods: float = 1.0,
+    prior_units: float = 2.0,
 ) -> Floats:
     """Probability of rising minus that of declining, -1 to 1: what `UnitCosts.with_trend` takes.
 
@@ -71,7 +74,7 @@ def trend_score(
     if factor <= 1:
         raise ValueError(f"{factor=} must be above 1: a SKU cannot be rising and declining at once")
     rates = _Rates.of(sales, in_stock, recent, base)
-    return _exceeds(rates, factor, prior_periods) - (1.0 - _exceeds(rates, 1.0 / factor, prior_periods))
+    return _exceeds(rates, factor, prior_units) - (1.0 - _exceeds(rates, 1.0 / factor, prior_units))
 
 
 def trend_ratio(
@@ -85,6 +88,8 @@ def trend_ratio(
     >>> trend_ratio(np.array([[2.0] * 20 + [6.0] * 4]), recent=4, base=12, prior_periods=0.0)[:, -1].round(3)
     array([1.8])
     """
+    _least(1, recent=recent)
+    _least(0, prior_periods=prior_periods)
     if base <= recent:
         raise ValueError(f"{base=} must be above {recent=}")
     units, periods = _counts(sales, in_stock)
@@ -103,6 +108,7 @@ def trend_slope(sales: Floats, in_stock: Floats | None = None, *, window: int) -
     >>> trend_slope(np.exp(0.1 * np.arange(12.0))[None] - 1, window=8)[:, -1].round(6)
     array([0.1])
     """
+    _least(3, window=window)
     sold, weight = _counts(sales, in_stock)
     share = np.where(weight > 0, weight, 1.0)
     log_sales = np.log1p(sold / share)  # per full period in stock
@@ -136,44 +142,63 @@ class _Rates:
 
     @classmethod
     def of(cls, sales: Floats, in_stock: Floats | None, recent: int, base: int | None) -> _Rates:
+        counted = _counts(sales, in_stock)
         if not 0 < recent < sales.shape[1]:
-            raise ValueError(f"{recent=} must be between 1 and {sales.shape[1] - 1}, the periods before the last one")
-        both = recent + (sales.shape[1] if base is None else base)
-        units, periods = ((_last(v, recent), _last(v, both) - _last(v, recent)) for v in _counts(sales, in_stock))
+            raise ValueError(
+                f"{recent=} must be at least 1 and below the periods of sales, [series, time] {sales.shape}"
+            )
+        _least(1, base=recent if base is None else base)
+        units, periods = (
+            (_last(v, recent), _later(np.cumsum(v, axis=1) if base is None else _last(v, base), recent))
+            for v in counted
+        )
         return cls(units, periods)
 
 
-def _exceeds(rates: _Rates, factor: float, prior_periods: float) -> Floats:
+def _exceeds(rates: _Rates, factor: float, prior_units: float) -> Floats:
     """Probability that the recent rate is above `factor` times the base rate."""
+    if not (0 < factor < np.inf and 0 < prior_units < np.inf):
+        raise ValueError(f"{factor=} and {prior_units=} must be above 0 and finite")
     (near_units, far_units), (near, far) = rates.units, rates.periods
     known = (near > 0) & (far > 0)
     overall = (near_units + far_units) / np.where(known, near + far, np.nan)
-    prior = np.maximum(overall, 1e-12) * prior_periods
     # with r and b for recent and base: the share r * rate_r in r * rate_r + b * rate_b is Beta(shape_r, shape_b)
-    near_rate, far_rate = near + prior_periods, far + prior_periods
+    # a SKU that never sold is given one unit over all its time: its prior must have a rate
+    prior_rate = prior_units / np.maximum(overall, 1.0 / np.where(known, near + far, np.nan))
+    near_rate, far_rate = near + prior_rate, far + prior_rate
     cut = factor * near_rate / (factor * near_rate + far_rate)
-    return np.asarray(1.0 - betainc(near_units + prior, far_units + prior, cut))
+    return np.asarray(1.0 - betainc(near_units + prior_units, far_units + prior_units, cut))
 
 
 def _counts(sales: Floats, in_stock: Floats | None) -> tuple[Floats, Floats]:
     """Units sold in periods that count, and how much each counts: both [series, time]."""
-    exposure = np.where(np.isnan(sales), 0.0, 1.0 if in_stock is None else in_stock)
-    bad = np.argwhere(~((exposure >= 0) & (exposure <= 1)))
-    if len(bad):
-        row, period = bad[0]
+    stocked = np.ones_like(sales) if in_stock is None else in_stock
+    if np.ndim(sales) != 2 or np.shape(stocked) != np.shape(sales):
         raise ValueError(
-            f"in_stock={exposure[row, period]} in row {row}, period {period} must be a share of the period, 0 to 1; "
-            f"{len(bad)} such value(s)"
+            f"sales of shape {np.shape(sales)} and in_stock of shape {np.shape(stocked)} must be [series, time] both; "
+            "one series is sales[None]"
         )
-    return np.where(exposure > 0, sales, 0.0), exposure
+    exposure = np.where(np.isnan(sales), 0.0, stocked)
+    refuse("in_stock", exposure, (exposure >= 0) & (exposure <= 1), "a share of the period, 0 to 1")
+    sold = np.where(exposure > 0, sales, 0.0)
+    refuse("sales", sold, (sold >= 0) & np.isfinite(sold), "finite and >= 0 [units]; book returns elsewhere")
+    return sold, exposure
+
+
+def _least(bound: float, **arguments: float) -> None:
+    for name, value in arguments.items():
+        if not value >= bound:
+            raise ValueError(f"{name}={value} must be at least {bound}")
 
 
 def _last(values: Floats, periods: int) -> Floats:
-    """Sum over the last `periods` periods up to each one [series, time]."""
-    total = np.cumsum(values, axis=1)
-    return total - _before(total, periods)
+    """Sum over the last `periods` periods up to each one [series, time]; no running total, so that no error runs on."""
+    padded = np.pad(values, ((0, 0), (min(periods, values.shape[1]) - 1, 0)))
+    return np.asarray(
+        np.lib.stride_tricks.sliding_window_view(padded, min(periods, values.shape[1]), axis=1).sum(axis=2)
+    )
 
 
-def _before(total: Floats, periods: int) -> Floats:
-    """Running total as it stood `periods` earlier, 0 before the start."""
-    return np.pad(total, ((0, 0), (periods, 0)))[:, : total.shape[1]]
+def _later(values: Floats, periods: int) -> Floats:
+    """Values as they stood `periods` earlier, 0 before the start."""
+    return np.pad(values, ((0, 0), (periods, 0)))[:, : values.shape[1]]

@@ -8,10 +8,11 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+from numpy.typing import NDArray
 
 from .costs import UnitCosts
 from .newsvendor import Newsvendor
-from .protocol import Loss
+from .protocol import Loss, refuse_no_loss
 
 
 def metric(
@@ -28,6 +29,9 @@ def metric(
         its `models`, or it takes those columns for forecasts.
     name : what the metric is called in the result; by default the loss's class name.
 
+    A series with a forecast or a target that is missing has a NaN mean: leaving out the dear rows must not win. Losses
+    that couple periods, such as `Spec`, take each series (and cutoff) for itself, in the order of its column "ds".
+
     Raises
     ------
     ValueError
@@ -41,6 +45,7 @@ def metric(
     0         A  Newsvendor  13.0
     """
     chosen = Newsvendor() if loss is None else loss
+    refuse_no_loss(chosen)
 
     def mean_cost(
         df: Any,  # noqa: ANN401 - a frame of any library
@@ -51,19 +56,36 @@ def metric(
     ) -> Any:  # noqa: ANN401 - the same
         """Mean cost of each model by series, and by cutoff where there is one."""
         frame = nw.from_native(df, eager_only=True)
+        keys = [cutoff_col, id_col] if cutoff_col in frame.columns else [id_col]
+        frame = frame.sort(*keys, *(["ds"] if "ds" in frame.columns else []))
         own = _row_costs(frame, underage, overage) if costs is None else costs
-        demand = frame[target_col].to_numpy().astype(float)
         values = [
-            nw.new_series(m, chosen.value(demand, frame[m].to_numpy().astype(float), own), backend=frame.implementation)
+            nw.new_series(m, _values(chosen, frame, (target_col, m), keys, own), backend=frame.implementation)
             for m in models
         ]
-        keys = [cutoff_col, id_col] if cutoff_col in frame.columns else [id_col]
-        return (
-            frame.select(keys).with_columns(*values).group_by(*keys).agg(nw.col(*models).mean()).sort(*keys).to_native()
-        )
+        gaps = [
+            nw.new_series(f"{v.name} missing", np.isnan(v.to_numpy()), backend=frame.implementation) for v in values
+        ]
+        means = frame.select(keys).with_columns(*values, *gaps).group_by(*keys)
+        found = means.agg(nw.col(*models).mean(), *(nw.col(gap.name).max() for gap in gaps)).sort(*keys)
+        whole = [nw.when(~nw.col(f"{m} missing")).then(nw.col(m)).otherwise(float("nan")).alias(m) for m in models]
+        return found.select(*keys, *whole).to_native()
 
     mean_cost.__name__ = name or type(chosen).__name__
     return mean_cost
+
+
+def _values(
+    loss: Loss, frame: nw.DataFrame[Any], columns: tuple[str, str], keys: list[str], costs: UnitCosts
+) -> NDArray[np.float64]:
+    """Loss of each row; of each group by itself where the loss couples periods."""
+    demand, forecast = (frame[name].to_numpy().astype(float) for name in columns)
+    if loss.functional != "none":
+        return np.asarray(loss.value(demand, forecast, costs))
+    under, over = (np.broadcast_to(c, demand.shape) for c in (costs.underage, costs.overage))
+    same = np.logical_and.reduce([frame[k].to_numpy()[1:] == frame[k].to_numpy()[:-1] for k in keys])
+    parts = np.split(np.arange(len(demand)), np.flatnonzero(~same) + 1)
+    return np.concatenate([loss.value(demand[p], forecast[p], UnitCosts(under[p], over[p])) for p in parts])
 
 
 def _row_costs(frame: nw.DataFrame[Any], underage: str, overage: str) -> UnitCosts:

@@ -71,3 +71,12 @@ def test_costs_broadcast_over_series():
 def test_newsvendor_is_a_loss():
     assert isinstance(LOSS, Loss)
     assert LOSS.functional == "quantile"
+
+
+def test_unsigned_units_do_not_wrap():
+    demand, forecast = np.array([10, 10], dtype=np.uint8), np.array([7, 12], dtype=np.uint8)
+    assert LOSS.value(demand, forecast, UnitCosts(8.0, 2.0)).tolist() == [24.0, 4.0]
+
+
+def test_unknown_demand_has_no_slope():
+    assert np.isnan(LOSS.gradient(np.array([np.nan]), np.array([12.0]), UnitCosts(8.0, 2.0)))

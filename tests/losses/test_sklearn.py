@@ -52,3 +52,29 @@ def test_costs_of_rows_without_routing_are_refused():
 def test_negative_costs_are_refused():
     with pytest.raises(ValueError, match=r"underage=-1.0 in row 2"):
         mean_cost([1.0, 2.0, 3.0], [1.0, 1.0, 1.0], underage=[1.0, 2.0, -1.0], overage=2.0)
+
+
+def test_weights_are_importance_and_what_has_none_does_not_count():
+    y, f = [10.0, np.nan, 10.0], [7.0, 5.0, 11.0]
+    costs = {"underage": [8.0, np.nan, 8.0], "overage": 2.0}
+    assert mean_cost(y, f, **costs, sample_weight=[1.0, 0.0, 3.0]) == pytest.approx((24 + 3 * 2) / 4)
+    assert mean_cost(y, f, **costs, sample_weight=[0.0, 0.0, 0.0]) == 0
+
+
+def test_columns_are_rows_and_not_paired():
+    y, f = Y[:, None], 1.2 * Y
+    wanted = Newsvendor().value(Y, f, UnitCosts(8.0, 2.0)).mean()
+    for forecast in (f, f[:, None]):
+        assert mean_cost(y, forecast, underage=np.full((300, 1), 8.0), overage=2.0) == pytest.approx(wanted)
+    with pytest.raises(ValueError, match=r"y_pred of shape \(299,\) must be one number a row, \[300\]"):
+        mean_cost(Y, f[1:], underage=8.0, overage=2.0)
+
+
+def test_scorer_judges_by_the_loss_it_was_given():
+    model = DummyRegressor(strategy="constant", constant=30.0).fit(X, Y)
+    wanted = -AsymmetricSquared().value(Y, np.full(300, 30.0), UnitCosts(8.0, 2.0)).mean()
+    assert scorer(AsymmetricSquared(), UnitCosts(8.0, 2.0))(model, X, Y) == pytest.approx(wanted)
+    with pytest.raises(ValueError, match="a scorer is handed folds"):
+        scorer(Newsvendor(), UnitCosts(8.0, np.ones(300)))
+    with pytest.raises(TypeError, match="must be an instance of a loss"):
+        scorer(UnitCosts(8.0, 2.0))

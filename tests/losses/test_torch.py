@@ -163,9 +163,10 @@ def test_losses_of_other_shapes_are_taken():
     assert paths(forecast[:14].reshape(2, 7), demand[:14].reshape(2, 7)).isfinite()
 
 
-def test_costs_move_with_the_module():
+def test_costs_move_with_the_module_but_keep_their_precision():
     criterion = BusinessLoss(Newsvendor(), UnitCosts(np.array([8.0, 1.0]), 2.0)).to(torch.float16)
-    assert criterion.underage.dtype == torch.float16
+    assert criterion.underage.dtype == torch.float64
+    assert criterion.float().underage.dtype == torch.float32
     assert criterion.state_dict() == {}
     assert criterion(torch.tensor([7.0, 7.0]), torch.tensor([10.0, 10.0])).item() == pytest.approx(13.5)
 
@@ -185,3 +186,63 @@ def test_a_network_learns_the_critical_ratio_quantile_of_its_rows():
     covered = (net(dear[:, None])[:, 0] >= demand).float()
     assert covered[dear == 1].mean().item() == pytest.approx(0.9, abs=0.02)
     assert covered[dear == 0].mean().item() == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("n", [8, LARGE])
+def test_costs_that_would_be_paired_are_refused(n):
+    pair = (torch.ones(n, 1), torch.tensor(2.0))
+    with pytest.raises(
+        ValueError, match=rf"underage of shape \({n}, 1\) does not broadcast to demand of shape \({n},\)"
+    ):
+        BusinessLoss(Newsvendor())(torch.ones(n), torch.ones(n), costs=pair)
+
+
+def test_what_is_no_loss_is_refused():
+    with pytest.raises(TypeError, match=r"must be an instance of a loss, such as Newsvendor\(\)"):
+        BusinessLoss(Newsvendor, COSTS)
+    with pytest.raises(TypeError, match=r"costs=\(8.0, 2.0\) must be UnitCosts"):
+        BusinessLoss(Newsvendor(), (8.0, 2.0))
+
+
+def test_weight_without_a_reduction_multiplies_each_loss():
+    forecast, demand = batch()
+    weight = torch.linspace(0.5, 3.0, 50)
+    each = BusinessLoss(Newsvendor(), COSTS, reduction="none")
+    assert torch.allclose(each(forecast, demand, weight=weight), weight * each(forecast, demand))
+
+
+def test_weights_of_series_hold_for_all_their_periods():
+    forecast, demand = batch(LARGE)
+    forecast, demand = forecast.reshape(4, -1), demand.reshape(4, -1)
+    weight = torch.tensor([[1.0], [0.0], [2.0], [5.0]])
+    found = BusinessLoss(Newsvendor(), COSTS)(forecast, demand, weight=weight)
+    mean = Newsvendor().value(demand, forecast, COSTS).mean(dim=1)
+    assert found.item() == pytest.approx(((weight[:, 0] * mean).sum() / 8).item(), rel=1e-9)
+
+
+def test_large_tensors_have_gradients_in_the_demand_too():
+    forecast, demand = batch(LARGE)
+    demand.requires_grad_()
+    BusinessLoss(Newsvendor(), COSTS)(forecast, demand).backward()
+    assert torch.allclose(demand.grad, -forecast.grad)
+
+
+@pytest.mark.parametrize("n", [1_000, LARGE])
+def test_a_function_of_the_loss_has_its_second_derivative(n):
+    x, demand = batch(n)
+    w = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+    squared = BusinessLoss(Newsvendor(), COSTS)(w * x.detach(), demand) ** 2
+    (first,) = torch.autograd.grad(squared, w, create_graph=True)
+    (second,) = torch.autograd.grad(first, w)
+    slope = first.item() / (2 * squared.item() ** 0.5)
+    assert second.item() == pytest.approx(2 * slope**2, rel=1e-9)
+
+
+def test_gradient_of_unknown_demand_is_unknown():
+    for n in (8, LARGE):
+        forecast = torch.ones(n, requires_grad=True)
+        demand = torch.ones(n)
+        demand[3] = torch.nan
+        BusinessLoss(Newsvendor(), COSTS)(forecast, demand).backward()
+        assert forecast.grad[3].isnan()
+        assert forecast.grad[0].isfinite()

@@ -21,10 +21,10 @@ def test_growth_is_found_and_noise_is_not():
 
 def test_probability_is_the_posterior_by_simulation():
     units = np.array([[3.0, 5.0, 4.0, 9.0, 8.0]])
-    rng, mean = np.random.default_rng(1), 29 / 5
-    recent = rng.gamma(17 + mean, 1 / (2 + 1), 400_000)
-    base = rng.gamma(12 + mean, 1 / (3 + 1), 400_000)
-    exact = trend_probability(units, recent=2, factor=1.3)[0, -1]
+    rng, prior, mean = np.random.default_rng(1), 3.0, 29 / 5
+    recent = rng.gamma(17 + prior, 1 / (2 + prior / mean), 400_000)
+    base = rng.gamma(12 + prior, 1 / (3 + prior / mean), 400_000)
+    exact = trend_probability(units, recent=2, factor=1.3, prior_units=3.0)[0, -1]
     assert exact == pytest.approx((recent > 1.3 * base).mean(), abs=0.004)
 
 
@@ -50,7 +50,7 @@ def test_unknown_periods_before_launch_do_not_count():
 
 
 def test_recent_must_leave_a_base():
-    with pytest.raises(ValueError, match="recent=30 must be between 1 and 29"):
+    with pytest.raises(ValueError, match="recent=30 must be at least 1 and below the periods"):
         trend_probability(sales(), recent=30)[:, -1]
 
 
@@ -115,6 +115,8 @@ def test_ratio_and_slope_know_growth_and_decline_and_leave_stockouts_out():
 def test_ratio_is_shrunk_for_slow_sellers():
     slow = np.array([[0.0] * 11 + [1.0]])
     assert trend_ratio(slow, recent=2, base=12)[0, -1] < trend_ratio(slow, recent=2, base=12, prior_periods=0)[0, -1]
+    halted = np.array([[4.0] * 8 + [0.0] * 4])  # 4 periods of nothing and 1 of the mean, 32 / 12, over the mean
+    assert trend_ratio(halted, recent=4, base=12)[0, -1] == pytest.approx(1 / 5)
 
 
 def test_unknown_trend_is_nan():
@@ -127,7 +129,7 @@ def test_unknown_trend_is_nan():
 def test_a_share_in_stock_that_is_none_is_refused(bad):
     in_stock = np.ones((40, 30))
     in_stock[2, 7] = bad
-    with pytest.raises(ValueError, match=r"in_stock=.* in row 2, period 7 must be a share"):
+    with pytest.raises(ValueError, match=r"in_stock=.* at \[2, 7\] must be a share"):
         trend_probability(sales(), in_stock, recent=4)
 
 
@@ -156,3 +158,54 @@ def test_scores_that_are_none_are_refused():
         UnitCosts(4.0, 2.0).with_trend(np.array([0.0, 1.5]))
     with pytest.raises(ValueError, match=r"strength=-1.0 must be finite and >= 0"):
         UnitCosts(4.0, 2.0).with_trend(np.array([0.0]), strength=-1.0)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.2, 1.0, 20.0])
+def test_flat_series_are_neither_rising_nor_declining_at_any_rate(rate):
+    score = trend_score(sales(series=4_000, time=60, mean=rate), recent=4)[:, -1]
+    assert abs(score.mean()) < 0.2
+    assert (np.abs(score) > 0.9).mean() < 0.1
+
+
+def test_a_sku_that_never_sold_is_not_known_to_move():
+    assert abs(trend_score(np.zeros((1, 40)), recent=4)[0, -1]) < 0.3
+
+
+def test_partly_stocked_periods_count_in_part():
+    units, in_stock = np.full((1, 16), 8.0), np.ones((1, 16))
+    units[0, -4:], in_stock[0, -4:] = 4.0, 0.5
+    assert trend_ratio(units, in_stock, recent=4, base=16)[0, -1] == pytest.approx(1.0)
+    assert trend_slope(units, in_stock, window=16)[0, -1] == pytest.approx(0.0, abs=1e-12)
+    leaning = np.where(np.arange(16) < 13, 8.0, 30.0)[None]
+    shares = np.where(np.arange(16) < 13, 1.0, 0.01)[None]
+    assert abs(trend_slope(leaning * shares, shares, window=16)[0, -1]) < 0.2 * trend_slope(leaning, window=16)[0, -1]
+
+
+def test_slope_needs_three_periods():
+    slope = trend_slope(np.array([[np.nan, np.nan, 3.0, 4.0, 5.0]]), window=4)[0]
+    assert np.isnan(slope[:4]).all()
+    assert slope[4] > 0
+
+
+@pytest.mark.parametrize("bad", [-2.0, np.inf])
+def test_sales_that_are_none_are_refused(bad):
+    units = sales()
+    units[3, 5] = bad
+    with pytest.raises(ValueError, match=r"sales=.* at \[3, 5\] must be finite and >= 0"):
+        trend_slope(units, window=8)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda u: trend_ratio(u, recent=0, base=4), "recent=0 must be at least 1"),
+        (lambda u: trend_slope(u, window=2), "window=2 must be at least 3"),
+        (lambda u: trend_probability(u, recent=4, base=0), "base=0 must be at least 1"),
+        (lambda u: trend_probability(u, recent=4, prior_units=-1.0), "prior_units=-1.0 must be above 0"),
+        (lambda u: trend_probability(u, recent=4, factor=np.nan), "factor=nan and .* must be above 0"),
+        (lambda u: trend_probability(u[0], recent=4), r"sales of shape \(30,\) .* one series is sales\[None\]"),
+    ],
+)
+def test_arguments_without_a_meaning_are_refused(call, told):
+    with pytest.raises(ValueError, match=told):
+        call(sales())

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from utilsforecast.evaluation import evaluate
 
-from losses import AsymmetricSquared, Newsvendor, UnitCosts
+from losses import AsymmetricSquared, Newsvendor, Spec, UnitCosts
 from losses.utilsforecast import metric
 
 
@@ -57,3 +57,31 @@ def test_name_tells_two_metrics_apart():
 def test_a_frame_without_costs_is_refused():
     with pytest.raises(ValueError, match=r"no column \['overage'\] in the frame"):
         evaluate(table().drop(columns="overage"), metrics=[metric(Newsvendor())], models=["one"])
+
+
+@pytest.mark.parametrize("as_polars", [False, True])
+@pytest.mark.parametrize("column", ["one", "y"])
+def test_a_missing_row_makes_its_series_missing(as_polars, column):
+    frame = table()
+    frame.loc[2, column] = np.nan
+    out = evaluate(pl.from_pandas(frame, nan_to_null=False) if as_polars else frame, metrics=[metric()], models=["one"])
+    one = dict(zip(out["unique_id"], out["one"], strict=True))
+    assert np.isnan(one["A"])
+    assert one["B"] == pytest.approx(wanted(frame, "one", "B"))
+
+
+def test_a_loss_that_couples_periods_takes_each_series_for_itself_in_time():
+    frame, costs = table(), UnitCosts(3.0, 1.0)
+    shuffled = frame.sample(frac=1, random_state=0)
+    out = evaluate(shuffled, metrics=[metric(Spec(), costs)], models=["one"]).set_index("unique_id")["one"]
+    for series in "AB":
+        rows = frame[frame["unique_id"] == series]
+        assert out[series] == pytest.approx(Spec().value(rows["y"].to_numpy(), rows["one"].to_numpy(), costs).mean())
+
+
+def test_the_loss_that_was_given_is_the_one_that_judges():
+    frame, costs = table(), UnitCosts(8.0, 2.0)
+    out = evaluate(frame, metrics=[metric(AsymmetricSquared(), costs)], models=["one"]).set_index("unique_id")["one"]
+    rows = frame[frame["unique_id"] == "A"]
+    squared = AsymmetricSquared().value(rows["y"].to_numpy(), rows["one"].to_numpy(), costs)
+    assert out["A"] == pytest.approx(squared.mean())
