@@ -8,12 +8,15 @@ each step minimises a parabola that lies above the loss and touches it at the fo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .costs import Array, UnitCosts, as_numpy
+from .costs import Array, UnitCosts
 from .newsvendor import Newsvendor
+from .protocol import refuse_no_loss
+from .quantiles import MultiQuantile
+from .training_rows import Costs, checked_rows, loss_of_rows, weighted_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +24,6 @@ if TYPE_CHECKING:
     from .protocol import Loss
 
     Vector = NDArray[np.float64]
-
-Costs = Array
-"""`UnitCosts`, or a table [row, 2] of underage and overage cost, see `costs_of_rows`."""
 
 WIDTH = 1.0
 """Width of a rounded-off kink, in mean costs of an error, up to `ROWS` rows; chosen by measurement, as is `DAMPING`, on
@@ -46,6 +46,9 @@ LEAST_CURVATURE = 1e-6
 
 BISECTIONS = 60
 """Halvings of the range of demand in the search for the best constant: to the precision of a float64."""
+
+DOUBLINGS = 40
+"""How often the search beyond the range of demand goes twice as far, until the mean gradient changes its sign."""
 
 
 def secant_curvature(loss: Loss, demand: Vector, forecast: Vector, costs: UnitCosts) -> Vector:
@@ -78,48 +81,16 @@ def best_constant(loss: Loss, demand: Array, costs: Costs, weight: Array = None)
     return BoostedLoss.of(loss, demand, costs, weight).start
 
 
-def weighted_mean(values: Vector, weight: Vector) -> float:
-    """sum(w * v) / sum(w), and 0 where all weights are 0.
+class Usual(NamedTuple):
+    """Weighted means over all rows that the width of a kink follows.
 
-    >>> weighted_mean(np.array([1.0, 4.0]), np.array([2.0, 1.0]))
-    2.0
+    demand : of the absolute demand [units]. level : of the absolute forecast, at least `LEAST_LEVEL` of it [units].
+    error : mean cost over the mean jump of the gradient [units].
     """
-    total = weight.sum()
-    return float(weight @ values / total) if total > 0 else 0.0
 
-
-def costs_of_rows(costs: Costs, rows: int) -> UnitCosts:
-    """Costs as two arrays [row], from `UnitCosts` or from a table [row, 2] that cross-validation can slice.
-
-    A data frame is read by its columns `underage` and `overage` if it has them; any other table has the underage cost
-    first.
-
-    Raises
-    ------
-    ValueError
-        For another shape or number of rows, and for costs that are negative or not finite.
-
-    >>> costs_of_rows(np.array([[8.0, 2.0], [1.0, 4.0]]), 2)
-    UnitCosts(underage=array([8., 1.]), overage=array([2., 4.]))
-    """
-    if not isinstance(costs, UnitCosts):
-        named = {"underage", "overage"} <= set(getattr(costs, "columns", ()))
-        table = np.column_stack([costs["underage"], costs["overage"]]) if named else np.asarray(costs)
-        if table.ndim != 2 or table.shape[1] != 2:
-            raise ValueError(
-                f"costs of shape {table.shape} must be UnitCosts or a table [row, 2] of underage and overage cost"
-            )
-        costs = UnitCosts(table[:, 0].astype(float), table[:, 1].astype(float))
-    sides = []
-    for name in ("underage", "overage"):
-        side = as_numpy(getattr(costs, name))
-        if side.shape not in ((), (1,), (rows,)):
-            raise ValueError(
-                f"{name} of shape {side.shape} must be one number or one a row, and there are {rows} rows; to slice "
-                "costs in cross-validation pass them as a table [row, 2]"
-            )
-        sides.append(np.broadcast_to(side, rows))
-    return UnitCosts.trusted(*sides)
+    demand: float
+    level: float
+    error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +98,8 @@ class BoostedLoss:
     """A loss on the rows of one training set, as a booster wants it; make one with `of`, which checks.
 
     loss : any loss of the protocol that judges each row for itself.
-    demand : [row] units. costs : arrays [row]. weight : [row] importance, >= 0.
+    demand : [row] units; rows of weight 0 hold the mean of the others. costs : arrays [row].
+    weight : [row] importance, >= 0.
     middle, half : [row] mean of the gradients just above and just below demand, and half their difference: the kink.
     width : of the kinks, in mean costs of an error; 0 where no row has one.
     start : constant forecast with the least mean cost [units]; for the newsvendor the weighted critical-ratio quantile.
@@ -151,20 +123,23 @@ class BoostedLoss:
         Raises
         ------
         ValueError
-            For demand or weights that are missing or infinite, costs that do not fit, a loss that couples rows, and
-            where no row costs anything; with the first offending row.
+            For demand or weights that are missing or infinite, costs or arrays of the loss that do not fit, a loss
+            that couples rows, and where no row costs anything; with the first offending row. Demand of rows of weight 0
+            may be missing.
 
         >>> problem = BoostedLoss.of(Newsvendor(), [3.0, 1.0, 7.0, 5.0], UnitCosts(3.0, 2.0))
         >>> round(problem.start, 6), problem.mean_cost(np.full(4, 5.0))
         (5.0, 4.5)
         """
+        refuse_no_loss(loss)
+        if isinstance(loss, MultiQuantile):
+            raise TypeError(f"{loss} has several forecasts a row, and a booster has one: fit Newsvendor at each level")
         if loss.functional == "none":
             raise ValueError(f"{loss} couples periods, so rows cannot be boosted one by one; use it to judge forecasts")
-        y = _finite("demand", demand)
-        w = np.ones_like(y) if weight is None else _finite("weight", weight, rows=len(y), least=0.0)
-        prices = costs_of_rows(costs, len(y))
+        y, prices, w = checked_rows(demand, costs, weight)
         if np.sum(w * (prices.underage + prices.overage)) <= 0:
             raise ValueError("all costs times weights are 0, so that every forecast is as good; give one row a cost")
+        loss_of_rows(loss, len(y))
         below = loss.gradient(y, np.nextafter(y, -np.inf), prices)
         above = loss.gradient(y, np.nextafter(y, np.inf), prices)
         width = WIDTH * min(1.0, ROWS / len(y)) ** (1 / 3) if _has_kink(loss, y, prices) else 0.0
@@ -174,43 +149,69 @@ class BoostedLoss:
         return replace(raw, start=start, unit=unit if unit > 0 else 1.0)
 
     def rows(self, part: slice) -> BoostedLoss:
-        """Some of the rows; start and unit stay those of all."""
+        """Some of the rows; start and unit stay those of all, and so does the width if `usual` is handed on."""
         costs = UnitCosts.trusted(self.costs.underage[part], self.costs.overage[part])
         return replace(
-            self, demand=self.demand[part], costs=costs, weight=self.weight[part],
-            middle=self.middle[part], half=self.half[part],
+            self, loss=loss_of_rows(self.loss, len(self.demand), part), demand=self.demand[part], costs=costs,
+            weight=self.weight[part], middle=self.middle[part], half=self.half[part],
         )  # fmt: skip
 
     def mean_cost(self, forecast: Vector) -> float:
         """Weighted mean cost of a row [currency]."""
         return weighted_mean(self.loss.value(self.demand, forecast, self.costs), self.weight)
 
-    def derivatives(self, forecast: Vector) -> tuple[Vector, Vector]:
+    def usual(self, forecast: Vector) -> Usual:
+        """What the width of a kink follows, of these rows at this forecast [row]."""
+        jump = 2 * weighted_mean(self.half, self.weight) or 1.0
+        demand = weighted_mean(np.abs(self.demand), self.weight)
+        level = weighted_mean(np.maximum(np.abs(forecast), LEAST_LEVEL * demand), self.weight)
+        return Usual(demand, level, self.mean_cost(forecast) / jump)
+
+    def derivatives(self, forecast: Vector, usual: Usual | None = None) -> tuple[Vector, Vector]:
         """Gradient [units] and curvature [1] of each row, both [row], times its weight; the curvature is positive.
 
         Both are divided by `unit`, so that a booster's regularisation means what it means for squared error, in any
         currency. A kink is rounded off over a width that follows the errors still made and the level of the forecast,
-        and so shrinks as training proceeds.
+        and so shrinks as training proceeds; `usual` is that of all rows where these are some of them.
         """
-        gradient, curvature = self._slopes(forecast)
+        gradient, curvature = self._slopes(forecast, usual)
         return self.weight * gradient / self.unit, self.weight * np.maximum(curvature / self.unit, LEAST_CURVATURE)
 
-    def _slopes(self, forecast: Vector) -> tuple[Vector, Vector]:
-        return self._kinked(forecast) if self.width else self._smooth(forecast)
+    def _slopes(self, forecast: Vector, usual: Usual | None = None) -> tuple[Vector, Vector]:
+        if not self.width:
+            return self._smooth(forecast)
+        return self._kinked(forecast, self._width(forecast, usual or self.usual(forecast)))
 
     def _best_constant(self) -> float:
         """Bisection on the sign of the mean gradient; of several best constants the smallest."""
-        low, high = float(self.demand.min()), float(self.demand.max())
+        least, most = float(self.demand.min()), float(self.demand.max())
+        low, high = self._beyond(least, least - most, 1.0), self._beyond(most, most - least, -1.0)
         for _ in range(BISECTIONS):
             middle = low + (high - low) / 2
-            if self.weight @ self._slope_at(middle) < 0:
+            if self._slope_at(middle) < 0:
                 low = middle
             else:
                 high = middle
         return high
 
-    def _slope_at(self, constant: float) -> Vector:
-        return np.asarray(self.loss.gradient(self.demand, np.full_like(self.demand, constant), self.costs))
+    def _beyond(self, edge: float, away: float, wrong: float) -> float:
+        """A constant outside the range of demand past which the loss only rises, if it falls beyond the edge at all.
+
+        away : step outwards from the edge [units]; wrong : sign of the mean gradient where the loss falls outwards.
+        Where it falls for ever, as where all rows are sold out, the data show no best constant: the edge then.
+        """
+        step = away or -wrong * (abs(edge) or 1.0)
+        if wrong * self._slope_at(float(np.nextafter(edge, edge + step))) <= 0:
+            return edge
+        for _ in range(DOUBLINGS):
+            if wrong * self._slope_at(edge + step) < 0:
+                return edge + step
+            step *= 2
+        return edge
+
+    def _slope_at(self, constant: float) -> float:
+        slopes = self.loss.gradient(self.demand, np.full_like(self.demand, constant), self.costs)
+        return float(self.weight @ np.asarray(slopes))
 
     def _smooth(self, forecast: Vector) -> tuple[Vector, Vector]:
         y, costs = self.demand, self.costs
@@ -218,10 +219,9 @@ class BoostedLoss:
         # LINEX gets steeper away from the tie: there the chord would overshoot
         return self.loss.gradient(y, forecast, costs), np.maximum(secant, self.loss.hessian(y, forecast, costs))
 
-    def _kinked(self, forecast: Vector) -> tuple[Vector, Vector]:
+    def _kinked(self, forecast: Vector, width: Vector) -> tuple[Vector, Vector]:
         """Slopes of the two sides, blended by a logistic weight; for the newsvendor that is its smooth version."""
         excess = forecast - self.demand
-        width = self._width(forecast)
         # off the tie by a part of the width that changes no digit, so that tanh(x / 2T) / x needs no exception
         x = np.copysign(np.maximum(np.abs(excess), 1e-9 * width), excess)
         # boosters keep gradients in float32, in which tanh is ten times faster
@@ -236,18 +236,15 @@ class BoostedLoss:
         far = np.copysign(np.maximum(np.abs(x), width), x)
         return gradient + bend * (1 + np.abs(tilt)) / 2, curvature + np.maximum(bend / far, 0.0)
 
-    def _width(self, forecast: Vector) -> Vector:
+    def _width(self, forecast: Vector, usual: Usual) -> Vector:
         """Width of the kink [units, row]: the mean cost over the mean jump in slope, in proportion to the forecast.
 
         In money that is small where the wanted quantile is far out and a wide kink would move it most; and it is the
         same in any unit of demand or currency.
         """
-        jump = 2 * weighted_mean(self.half, self.weight) or 1.0
-        usual = weighted_mean(np.abs(self.demand), self.weight)
-        level = np.maximum(np.abs(forecast), LEAST_LEVEL * usual)
-        level = level / weighted_mean(level, self.weight) if usual > 0 else np.ones_like(level)
-        least = np.finfo(float).eps * (usual if usual > 0 else 1.0)
-        return np.maximum(self.width * self.mean_cost(forecast) / jump * level, least)
+        level = np.maximum(np.abs(forecast), LEAST_LEVEL * usual.demand) / usual.level if usual.demand > 0 else 1.0
+        least = np.finfo(float).eps * (usual.demand if usual.demand > 0 else 1.0)
+        return np.maximum(self.width * usual.error * level + np.zeros_like(forecast), least)
 
 
 def _has_kink(loss: Loss, demand: Vector, costs: UnitCosts) -> bool:
@@ -276,24 +273,18 @@ class RowMemory:
         return self._seen[2]
 
 
+def booster_arguments(first: Array, second: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """Demand, forecast and weight, of (demand, forecast, weight) or of (forecast, Dataset or DMatrix)."""
+    if not hasattr(second, "get_label"):
+        return first, second, weight
+    weights = second.get_weight()
+    return second.get_label(), first, None if weights is None or not weights.size else weights
+
+
 def _same(one: Array, other: Array) -> bool:
-    return one is other or (one is not None and other is not None and np.array_equal(one, other))
+    return one is other or (one is not None and other is not None and np.array_equal(one, other, equal_nan=True))
 
 
 def _is_tie(demand: Vector, forecast: Vector) -> NDArray[np.bool_]:
     """Equal up to rounding: closer, the chord would be made of rounding errors."""
     return np.abs(forecast - demand) <= 1e-9 * np.maximum(np.abs(demand), np.abs(forecast))
-
-
-def _finite(name: str, values: Array, *, rows: int | None = None, least: float = -np.inf) -> Vector:
-    vector = as_numpy(values)
-    if vector.ndim != 1 or (rows is not None and len(vector) != rows) or not len(vector):
-        wanted = "one entry a row" if rows is None else f"[{rows}]"
-        raise ValueError(f"{name} of shape {vector.shape} must be {wanted}")
-    bad = np.flatnonzero(~(np.isfinite(vector) & (vector >= least)))
-    if bad.size:
-        rule = "finite" if least == -np.inf else f"finite and >= {least:g}"
-        raise ValueError(
-            f"{name}={vector[bad[0]]} in row {bad[0]} must be {rule}; {bad.size} such value(s). Leave such rows out"
-        )
-    return vector

@@ -13,9 +13,10 @@ import numpy as np
 from .boosting import BoostedLoss
 
 if TYPE_CHECKING:
-    from .boosting import Costs, Vector
+    from .boosting import Usual, Vector
     from .costs import Array
     from .protocol import Loss
+    from .training_rows import Costs
 
 
 class Objective:
@@ -37,21 +38,30 @@ class Objective:
     """
 
     def __init__(self, loss: Loss, demand: Array, costs: Costs) -> None:
-        self._rows = _RowsInOrder([BoostedLoss.of(loss, demand, costs)])
+        self._all = BoostedLoss.of(loss, demand, costs)
+        self._order = _RowsInOrder([self._all])
+        # the width of a kink follows the errors of all rows, and only a thousand are seen at a time: those of the
+        # last time that all were seen
+        self._forecast, self._weight = np.zeros_like(self._all.demand), np.ones_like(self._all.demand)
+        self._usual: Usual | None = None
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array) -> list[tuple[float, float]]:
         """Minus gradient and minus curvature of the rows [row, 2]; weights multiply both."""
-        rows = self._rows.next(np.asarray(targets))
-        if weights is not None:
-            rows = replace(rows, weight=np.asarray(weights, dtype=float))
-        gradient, curvature = rows.derivatives(np.asarray(approxes, dtype=float))
+        _, part = self._order.next(np.asarray(targets))
+        self._forecast[part] = np.asarray(approxes, dtype=float)
+        self._weight[part] = 1.0 if weights is None else np.asarray(weights, dtype=float)
+        usual, rows = self._usual, replace(self._all.rows(part), weight=self._weight[part])
+        if part.stop == len(self._forecast):
+            self._usual = replace(self._all, weight=self._weight).usual(self._forecast)
+        gradient, curvature = rows.derivatives(self._forecast[part], usual)
         return list(zip((-gradient).tolist(), (-curvature).tolist(), strict=True))
 
 
 class Metric:
     """Mean cost [currency] for ``CatBoostRegressor(eval_metric=...)``; smaller is better.
 
-    sets : (demand, costs) of the training rows and of every evaluation set, since CatBoost judges all of them.
+    sets : (demand, costs) of the training rows and of every evaluation set, in this order, since CatBoost judges all
+        of them and does not say which it means: sets of the same demand are told apart by their order alone.
 
     >>> from losses import Newsvendor, UnitCosts
     >>> metric = Metric(Newsvendor(), (np.array([10.0, 20.0]), UnitCosts(8.0, 2.0)))
@@ -60,7 +70,8 @@ class Metric:
     """
 
     def __init__(self, loss: Loss, *sets: tuple[Array, Costs]) -> None:
-        self._rows = _RowsInOrder([BoostedLoss.of(loss, demand, costs) for demand, costs in sets])
+        self._sets = [BoostedLoss.of(loss, demand, costs) for demand, costs in sets]
+        self._order = _RowsInOrder(self._sets)
 
     def is_max_optimal(self) -> bool:
         """Smaller is better."""
@@ -68,7 +79,8 @@ class Metric:
 
     def evaluate(self, approxes: Array, target: Array, weight: Array) -> tuple[float, float]:
         """Weighted sum of costs [currency], and sum of weights."""
-        rows = self._rows.next(np.asarray(target))
+        which, part = self._order.next(np.asarray(target))
+        rows = self._sets[which].rows(part)
         cost = rows.loss.value(rows.demand, np.asarray(approxes[0], dtype=float), rows.costs)
         weights = np.ones_like(cost) if weight is None else np.asarray(weight, dtype=float)
         return float(weights @ cost), float(weights.sum())
@@ -79,25 +91,30 @@ class Metric:
 
 
 class _RowsInOrder:
-    """Finds which rows CatBoost means: those that follow the last ones, or the first ones."""
+    """Finds which rows CatBoost means: those that follow the last ones, or the first ones of the set after it."""
 
     def __init__(self, sets: list[BoostedLoss]) -> None:
-        self._sets = sets
         # CatBoost keeps targets in float32
-        self._targets: list[Vector] = [rows.demand.astype(np.float32) for rows in sets]
-        self._next = [0] * len(sets)
+        self._targets = [rows.demand.astype(np.float32) for rows in sets]
+        self._set, self._row = 0, 0
 
-    def next(self, targets: Vector) -> BoostedLoss:
-        """The rows with these targets."""
+    def next(self, targets: Vector) -> tuple[int, slice]:
+        """Set and rows with these targets."""
         wanted = targets.astype(np.float32)
-        for k, rows in enumerate(self._sets):
-            for first in (self._next[k], 0):
-                last = first + len(wanted)
-                if np.array_equal(self._targets[k][first:last], wanted):
-                    self._next[k] = last % len(rows.demand)
-                    return rows.rows(slice(first, last))
+        for which, first in self._candidates(len(wanted)):
+            part = slice(first, first + len(wanted))
+            if np.array_equal(self._targets[which][part], wanted):
+                finished = part.stop == len(self._targets[which])
+                self._set, self._row = ((which + 1) % len(self._targets), 0) if finished else (which, part.stop)
+                return which, part
         raise ValueError(
             f"CatBoost asks for {len(wanted)} rows with targets {wanted[:3].tolist()}..., which do not follow one "
             "another in demand: give the demand and costs of the rows that fit and eval_set get, in their order, and "
             "let CatBoost not change it (thread_count=1, has_time=True, boosting_type='Plain')"
         )
+
+    def _candidates(self, rows: int) -> list[tuple[int, int]]:
+        """Set and first row: the rest of the set at hand, then the sets in turn, first those of just so many rows."""
+        turn = [(self._set + k) % len(self._targets) for k in range(len(self._targets))]
+        starts = [(which, 0) for which in sorted(turn, key=lambda which: len(self._targets[which]) != rows)]
+        return [(self._set, self._row), *starts] if self._row else starts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .newsvendor import sides
+from .newsvendor import shortfall, sides
 
 if TYPE_CHECKING:
     from .costs import Array, UnitCosts
@@ -35,7 +35,7 @@ class AsymmetricSquared:
         >>> AsymmetricSquared().value(np.array([10.0, 10.0]), np.array([7.0, 11.0]), UnitCosts(8.0, 2.0))
         array([72.,  2.])
         """
-        gap = demand - forecast
+        gap = shortfall(demand, forecast)
         return _cost(gap, costs) * gap * gap
 
     def gradient(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
@@ -46,12 +46,12 @@ class AsymmetricSquared:
         >>> AsymmetricSquared().gradient(np.array([10.0, 10.0]), np.array([7.0, 11.0]), UnitCosts(8.0, 2.0))
         array([-48.,   4.])
         """
-        gap = demand - forecast
+        gap = shortfall(demand, forecast)
         return -2 * _cost(gap, costs) * gap
 
     def hessian(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
         """Twice the cost of the side, at a tie that of underage [currency per unit]."""
-        return 2 * _cost(demand - forecast, costs)
+        return 2 * _cost(shortfall(demand, forecast), costs)
 
 
 def _cost(gap: Array, costs: UnitCosts) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from array_api_compat import array_namespace
 
 from .costs import refuse_not_positive
-from .newsvendor import sides
+from .newsvendor import shortfall, sides
 
 if TYPE_CHECKING:
     from .costs import Array, UnitCosts
@@ -57,7 +57,7 @@ class AsymmetricHuber:
         array([16. ,  0.5])
         """
         xp = array_namespace(demand, forecast)
-        gap = demand - forecast
+        gap = shortfall(demand, forecast)
         short, over = sides(gap)
         size = xp.abs(gap)
         near = self._near(size)
@@ -72,14 +72,14 @@ class AsymmetricHuber:
         array([-8.,  1.])
         """
         xp = array_namespace(demand, forecast)
-        gap = demand - forecast
+        gap = shortfall(demand, forecast)
         short, over = sides(gap)
         return (costs.overage * over - costs.underage * short) * self._near(xp.abs(gap)) / self.width
 
     def hessian(self, demand: Array, forecast: Array, costs: UnitCosts) -> Array:
         """Cost of the side / width where the error is below the width, else 0 [currency per unit squared]."""
         xp = array_namespace(demand, forecast)
-        gap = demand - forecast
+        gap = shortfall(demand, forecast)
         short, over = sides(gap)
         cost = (costs.underage * short + costs.overage * over) / self.width
         return xp.where(xp.abs(gap) < self.width, cost, xp.zeros_like(cost))

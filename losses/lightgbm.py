@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from lightgbm import LGBMRegressor
+from lightgbm.basic import LightGBMError, _ConfigAliases
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .boosting import BoostedLoss, Costs, RowMemory
-from .censored import CensoredNewsvendor, warn_if_hidden
+from .boosting import BoostedLoss, RowMemory, booster_arguments
+from .censored import warn_if_hidden
 from .newsvendor import Newsvendor
+from .training_rows import censored, checked_rows, weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +27,18 @@ if TYPE_CHECKING:
     from .boosting import Vector
     from .costs import Array
     from .protocol import Loss
+    from .training_rows import Costs
 
 Parameter = Any
 """Whatever LightGBM takes."""
+
+SERVED = {
+    "boosting": ({"none", "gbdt", "gbrt", "dart", "goss"}, "must be 'gbdt' or 'dart': forests have no next round"),
+    "linear_tree": ({"none", "false", "0"}, "has leaves that the start cannot be folded into; leave it out"),
+    "objective": ({"none"}, "would replace the costs; give loss= instead"),
+    "metric": ({"none"}, "would be computed without the start; eval_set is judged by its mean cost"),
+}
+"""Parameters of which only these values can be served, and why."""
 
 Evaluation = tuple[str, float, bool]
 """Name, mean cost [currency], and whether higher is better."""
@@ -69,7 +80,7 @@ class NewsvendorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - scikit-learn's
         """Parameters by name, LightGBM's with its defaults."""
         params = LGBMRegressor(**self.lightgbm).get_params()
-        return {"loss": self.loss, **{k: v for k, v in params.items() if k not in {"objective", "class_weight"}}}
+        return {"loss": self.loss, **params}
 
     def set_params(self, **params: Parameter) -> Self:
         """Change parameters by name."""
@@ -97,7 +108,8 @@ class NewsvendorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         costs
             `UnitCosts` of numbers or arrays [row], or a table [row, 2], which cross-validation slices.
         sample_weight
-            Importance of a row, >= 0, known when the forecast is made; it leaves the quantile alone.
+            Importance of a row, >= 0, known when the forecast is made; it leaves the quantile alone. Where it is 0,
+            `y` may be missing.
         stock
             Units that could have been sold [row], infinite where stock could not run out; `y` is then sales, and the
             forecast is of demand (`CensoredNewsvendor`).
@@ -108,24 +120,35 @@ class NewsvendorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         ------
         ValueError
             For demand, weights or costs that are missing, infinite, negative or of another length; and for
-            parameters that a custom loss cannot serve (random forests, linear trees, an `objective`).
+            parameters that a custom loss cannot serve (random forests, linear trees, an `objective`, a `metric`, by
+            any of LightGBM's names for them).
 
         Warns
         -----
         HiddenDemandWarning
             Where nearly all stock was below the forecast, so that the data do not say what it should be.
         """
-        self._refuse_parameters()
-        problem = BoostedLoss.of(self._loss(stock), y, costs, sample_weight)
+        _refuse_parameters(self.lightgbm)
+        problem = BoostedLoss.of(self._loss(stock, y), y, costs, sample_weight)
         start = problem.start
-        model = LGBMRegressor(**{"metric": "None", **self.lightgbm}, objective=_around(start, problem))
+        replaced = _ConfigAliases.get("metric", "objective")
+        given = {name: value for name, value in self.lightgbm.items() if name not in replaced}
+        model = LGBMRegressor(**given, metric="None", objective=_around(start, problem))
         watched: dict[str, Any] = {}
         if eval_set is not None:
             watched = {"eval_set": [eval_set[:2]], "eval_metric": self._watch(eval_set, start)}
         with warnings.catch_warnings():
             # LightGBM 4.7 renames eval_set, and older versions know no other name
             warnings.filterwarnings("ignore", message="The argument 'eval_set' is deprecated")
-            model.fit(X, np.asarray(y, dtype=float), **watched)
+            try:
+                model.fit(X, problem.demand, **watched)
+            except LightGBMError as fault:
+                if "num_features()" not in str(fault):
+                    raise
+                raise ValueError(
+                    f"no feature can split the {len(problem.demand)} rows: all are constant, or min_child_samples is "
+                    f"above half of the rows; lower it, or order the best constant, {start:g}"
+                ) from None
         _fold(start, model.booster_)
         # the closure over the training rows would make the model as large as they are
         model.set_params(objective="custom")
@@ -138,6 +161,22 @@ class NewsvendorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
         """Forecast [row], units; after early stopping that of the best round."""
         check_is_fitted(self)
         return np.asarray(self.model_.predict(X))
+
+    def score(self, X: Array, y: Array, *, costs: Costs = None, sample_weight: Array = None) -> float:  # noqa: N803
+        """Minus the weighted mean cost of the forecasts [currency], because larger must be better.
+
+        Raises
+        ------
+        ValueError
+            Without costs, as where a search is given no `scoring`.
+        """
+        if costs is None:
+            raise ValueError(
+                "score needs costs=, which say what an error costs; in a search or cross-validation give "
+                "scoring=losses.sklearn.scorer(costs=UnitCosts(...)), or route costs by set_score_request(costs=True)"
+            )
+        demand, prices, weight = checked_rows(y, costs, sample_weight)
+        return -weighted_mean(self._loss(None, y).value(demand, self.predict(X), prices), weight)
 
     @property
     def booster_(self) -> Booster:
@@ -164,33 +203,29 @@ class NewsvendorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
-    def _loss(self, stock: Array) -> Loss:
+    def _loss(self, stock: Array, sales: Array) -> Loss:
         if stock is None:
             return Newsvendor() if self.loss is None else self.loss
         if self.loss is not None and not isinstance(self.loss, Newsvendor):
             raise ValueError(f"stock= goes with the newsvendor loss only, and loss={self.loss}; leave one of them out")
-        return CensoredNewsvendor(np.asarray(stock, dtype=float))
+        return censored(stock, sales)
 
     def _watch(self, eval_set: tuple[Array, ...], start: float) -> Callable[..., Evaluation]:
         if len(eval_set) not in {3, 4}:
             raise ValueError(f"eval_set of length {len(eval_set)} must be (X, y, costs) or (X, y, costs, stock)")
-        problem = BoostedLoss.of(self._loss(eval_set[3] if len(eval_set) == 4 else None), *eval_set[1:3])
+        rows, targets = np.shape(eval_set[0])[0], len(eval_set[1])
+        if rows != targets:
+            raise ValueError(f"X of eval_set has {rows} rows and its y {targets}; give it one target a row")
+        try:
+            stock = eval_set[3] if len(eval_set) == 4 else None
+            problem = BoostedLoss.of(self._loss(stock, eval_set[1]), *eval_set[1:3])
+        except ValueError as fault:
+            raise ValueError(f"eval_set: {fault}") from None
 
         def mean_cost(_demand: Vector, raw: Vector) -> Evaluation:
             return "mean_cost", problem.mean_cost(start + raw), False
 
         return mean_cost
-
-    def _refuse_parameters(self) -> None:
-        faults = []
-        if "rf" in (self.lightgbm.get("boosting_type"), self.lightgbm.get("boosting")):
-            faults.append("boosting_type='rf' averages trees that all see the first gradient; use 'gbdt' or 'dart'")
-        if self.lightgbm.get("linear_tree"):
-            faults.append("linear_tree=True has leaves that the start cannot be folded into; leave it out")
-        if self.lightgbm.get("objective") is not None:
-            faults.append(f"objective={self.lightgbm['objective']!r} would replace the costs; give loss= instead")
-        if faults:
-            raise ValueError("; ".join(faults))
 
 
 class Objective:
@@ -201,7 +236,7 @@ class Objective:
 
     def __call__(self, first: Array, second: Array, weight: Array = None) -> tuple[Vector, Vector]:
         """(demand, forecast, weight) from LGBMRegressor, or (forecast, Dataset) from `lightgbm.train`."""
-        demand, forecast, weight = _arguments(first, second, weight)
+        demand, forecast, weight = booster_arguments(first, second, weight)
         return self._rows.problem(demand, weight).derivatives(forecast)
 
 
@@ -213,7 +248,7 @@ class Metric:
 
     def __call__(self, first: Array, second: Array, weight: Array = None) -> Evaluation:
         """(demand, forecast, weight) from LGBMRegressor, or (forecast, Dataset) from `lightgbm.train`."""
-        demand, forecast, weight = _arguments(first, second, weight)
+        demand, forecast, weight = booster_arguments(first, second, weight)
         return "mean_cost", self._rows.problem(demand, weight).mean_cost(forecast), False
 
 
@@ -246,13 +281,6 @@ def metric(loss: Loss, costs: Costs) -> Metric:
     return Metric(loss, costs)
 
 
-def _arguments(first: Array, second: Array, weight: Array) -> tuple[Any, Vector, Any]:
-    """Demand, forecast and weight of either signature."""
-    if hasattr(second, "get_label"):
-        return second.get_label(), first, second.get_weight()
-    return first, second, weight
-
-
 def _around(start: float, problem: BoostedLoss) -> Callable[..., tuple[Vector, Vector]]:
     def derivatives(_demand: Vector, raw: Vector) -> tuple[Vector, Vector]:
         return problem.derivatives(start + raw)
@@ -265,3 +293,15 @@ def _fold(start: float, booster: Booster) -> None:
     leaves = booster.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]
     for leaf in range(leaves):
         booster.set_leaf_output(0, leaf, booster.get_leaf_output(0, leaf) + start)
+
+
+def _refuse_parameters(params: dict[str, Parameter]) -> None:
+    """Refuse what would replace the costs or spoil the start, by any of LightGBM's names for it."""
+    faults = [
+        f"{name}={params[name]!r} {reason}"
+        for parameter, (served, reason) in SERVED.items()
+        for name in sorted(_ConfigAliases.get(parameter) & params.keys())
+        if str(params[name]).lower() not in served
+    ]
+    if faults:
+        raise ValueError("; ".join(faults))

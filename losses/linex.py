@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from array_api_compat import array_namespace
 
 from .costs import refuse_not_positive
+from .newsvendor import shortfall
 
 if TYPE_CHECKING:
     from .costs import Array, UnitCosts
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 LARGEST_RATIO = 1e4
 """Costs that differ by more than this factor are taken to differ by it: a free side would make the loss infinite."""
 
-SERIES = 12
-"""Terms of the power series that is used near 0, where the closed form cancels; enough for 16 digits below 1/2."""
+LARGEST_LIMIT = 50.0
+"""Exponent above which float32 overflows at errors that occur."""
+
+SERIES = 13
+"""Order of the power series that is used near 0, where the closed form cancels; enough for 16 digits below 1/2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +30,13 @@ class Linex:
 
     width : units, > 0, a number or an array that broadcasts to the demand: the error at which the unit costs hold. A
         larger error on the dear side costs exponentially more.
-    limit : where the exponent exceeds it, the loss goes on along its tangent, so that float32 does not overflow.
+    limit : where the exponent r s exceeds it, the loss goes on along its tangent, so that float32 does not overflow as
+        long as s^2 and c * width * s^2 are below 1e18; 50 at most. A limit below |r| sets in before the error is
+        `width`: the dear side's slope is then (exp(limit) - 1) / (exp(|r|) - 1) of its cost, there and beyond.
 
     Formula, with s = (demand - forecast) / width, r = ln(underage / overage) and c the larger of the two costs:
     c * width * (exp(r s) - r s - 1) / (|r| * (exp(|r|) - 1)); for equal costs its limit, c * width * s^2 / 2.
+    The cheaper cost is taken as c / 10,000 at least: a free side would make the loss infinite.
 
     Its minimiser is (width / r) * ln E exp(r * demand / width), as long as the limit is not met.
 
@@ -39,7 +46,7 @@ class Linex:
     Raises
     ------
     ValueError
-        Where width or limit is not positive and finite.
+        Where width or limit is not positive and finite, or limit is above 50.
     """
 
     width: Array
@@ -49,6 +56,11 @@ class Linex:
         """Refuse widths and limits without a meaning."""
         refuse_not_positive("width", self.width, "units")
         refuse_not_positive("limit", self.limit, "a pure number")
+        if self.limit > LARGEST_LIMIT:
+            raise ValueError(
+                f"limit={self.limit} must be at most {LARGEST_LIMIT:g} [a pure number]: its exponential would overflow "
+                "float32; the default is 10"
+            )
 
     @property
     def functional(self) -> Functional:
@@ -90,7 +102,7 @@ class Linex:
     def _terms(self, demand: Array, forecast: Array, costs: UnitCosts) -> tuple[Array, Array, Array, Array]:
         """Error s, its part within the limit, log ratio r and the larger cost, all of one shape."""
         xp = array_namespace(demand, forecast)
-        s = (demand - forecast) / self.width
+        s = shortfall(demand, forecast) / self.width
         zero = xp.zeros_like(s)
         underage, overage = costs.underage + zero, costs.overage + zero
         cost = xp.maximum(underage, overage)

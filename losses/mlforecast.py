@@ -1,6 +1,9 @@
 """Row costs for a model that mlforecast trains: the cost columns become `costs=`, and never a feature.
 
-``MLForecast(models=RowCosts(NewsvendorRegressor()), ...).fit(frame, static_features=["underage", "overage"])``
+``MLForecast(models=RowCosts(NewsvendorRegressor()), ...).fit(frame, max_horizon=8, ...)``
+
+Give `max_horizon`: without it mlforecast feeds each forecast back as the next step's lag, and an order quantity is no
+demand: at a critical ratio of .9 orders drift upwards from step to step, at .2 downwards.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ class RowCosts(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
     estimator : such as `losses.lightgbm.NewsvendorRegressor`; it is cloned, and `estimator_` is the fitted one.
     underage, overage : columns of X that hold the costs [currency per unit].
     ratio_feature : name of a feature that tells the trees the critical ratio, which rows of different ratios need to be
-        told apart; None leaves them without.
+        told apart; None leaves them without. X must not have a column of this name.
 
     Costs of a SKU that do not change are static columns, and then nothing more is needed. Costs that change are
     columns of the frame that are not static. With `max_horizon` mlforecast hands over those of the *target's* period,
@@ -60,7 +63,8 @@ class RowCosts(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         Raises
         ------
         ValueError
-            Where X is not a data frame or lacks a cost column, and for what the estimator refuses.
+            Where X is not a data frame, lacks a cost column or has one called `ratio_feature`, and for what the
+            estimator refuses.
         """
         features, costs = self._split(X)
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -73,6 +77,12 @@ class RowCosts(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         forecast: Vector = self.estimator_.predict(self._split(X)[0])
         return forecast
 
+    def score(self, X: Array, y: Array, *, sample_weight: Array = None) -> float:  # noqa: N803 - scikit-learn's
+        """Score of the estimator at the costs in X: minus the weighted mean cost [currency]."""
+        check_is_fitted(self)
+        features, costs = self._split(X)
+        return float(self.estimator_.score(features, y, costs=costs, sample_weight=sample_weight))
+
     def _split(self, X: Array) -> tuple[Array, UnitCosts]:  # noqa: N803 - scikit-learn's
         """Features without the cost columns, and the costs [row]."""
         frame = nw.from_native(X, eager_only=True, pass_through=True)
@@ -83,8 +93,13 @@ class RowCosts(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
                 f"X must be a data frame with the cost column(s) {missing}, and has {columns or type(X).__name__}; "
                 "keep them in the frame that MLForecast.fit gets, as static or dynamic columns, and leave as_numpy out"
             )
-        sides = frame[self.underage], frame[self.overage]
+        if self.ratio_feature in columns:
+            raise ValueError(
+                f"ratio_feature={self.ratio_feature!r} is a column of X, and would replace it; give another name"
+            )
+        costs = UnitCosts(*(as_numpy(frame[name].to_numpy()) for name in (self.underage, self.overage)))
         features = frame.drop(self.underage, self.overage)
         if self.ratio_feature is not None:
-            features = features.with_columns(UnitCosts.trusted(*sides).critical_ratio().alias(self.ratio_feature))
-        return features.to_native(), UnitCosts(*(as_numpy(side.to_numpy()) for side in sides))
+            ratio = nw.new_series(self.ratio_feature, costs.critical_ratio(), backend=frame.implementation)
+            features = features.with_columns(ratio)
+        return features.to_native(), costs

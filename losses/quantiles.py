@@ -26,8 +26,8 @@ class MultiQuantile:
         order will be read off the distribution, and keeps the neighbours for other prices.
 
     Formula: sum over levels t of w_t * (underage + overage) * (t * (demand - forecast_t)+ + (1 - t) * (forecast_t -
-    demand)+), with w_t >= 0 summing to 1 for each observation. At equal weights and unit costs 1 it is half the mean
-    quantile score that approximates the CRPS.
+    demand)+), with w_t >= 0 summing to 1 for each observation. At equal weights and unit costs 1 and 1 it is the mean
+    over levels of twice the pinball loss, which at evenly spread levels approximates the CRPS.
 
     Source: Gneiting and Ranjan (2011), Comparing density forecasts using threshold- and quantile-weighted scoring
     rules, Journal of Business and Economic Statistics 29.
@@ -35,7 +35,8 @@ class MultiQuantile:
     Raises
     ------
     ValueError
-        For levels that are not ascending within (0, 1), or a bandwidth that is not positive and finite.
+        For levels that are not ascending within (0, 1), or a bandwidth that is not positive and finite; in use, for a
+        forecast whose shape is not that of the demand with the levels behind.
     """
 
     levels: tuple[float, ...]
@@ -79,10 +80,7 @@ class MultiQuantile:
     def _costs(self, demand: Array, forecast: Array, costs: UnitCosts) -> UnitCosts:
         """Underage and overage cost of each level, weighted, (..., quantile)."""
         xp = array_namespace(demand, forecast)
-        if forecast.shape[-1] != len(self.levels):
-            raise ValueError(
-                f"forecast has {forecast.shape[-1]} quantiles on its last axis, but there are {len(self.levels)} levels"
-            )
+        self._refuse_other_shapes(demand, forecast)
         level = xp.asarray(self.levels, dtype=forecast.dtype, device=device(forecast))
         zero = xp.zeros_like(demand)
         total = (costs.underage + costs.overage + zero)[..., None]
@@ -94,3 +92,13 @@ class MultiQuantile:
             kernel = xp.exp(kernel - xp.max(kernel, axis=-1, keepdims=True))
             share = total * kernel / xp.sum(kernel, axis=-1, keepdims=True)
         return UnitCosts.trusted(share * level, share * (1 - level))
+
+    def _refuse_other_shapes(self, demand: Array, forecast: Array) -> None:
+        *rows, last = forecast.shape
+        if last != len(self.levels):
+            raise ValueError(f"forecast has {last} quantiles on its last axis, but there are {len(self.levels)} levels")
+        if tuple(rows) != tuple(demand.shape):  # broadcasting would make a table of all pairs
+            raise ValueError(
+                f"forecast.shape={tuple(forecast.shape)} must be demand.shape={tuple(demand.shape)} with the "
+                f"{last} levels behind it"
+            )

@@ -1,18 +1,21 @@
 """XGBoost trained on any loss, and judged by its money.
 
-``XGBRegressor(objective=objective(Newsvendor(), costs)).fit(X, y)``
+``XGBRegressor(objective=objective(loss, costs), base_score=best_constant(loss, y, costs)).fit(X, y)``
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .boosting import RowMemory
+from .boosting import RowMemory, best_constant, booster_arguments
 
 if TYPE_CHECKING:
-    from .boosting import Costs, Vector
+    from .boosting import Vector
     from .costs import Array
     from .protocol import Loss
+    from .training_rows import Costs
+
+__all__ = ["CustomMetric", "Metric", "Objective", "best_constant", "custom_metric", "metric", "objective"]
 
 
 class Objective:
@@ -23,7 +26,7 @@ class Objective:
 
     def __call__(self, first: Array, second: Array, sample_weight: Array = None) -> tuple[Vector, Vector]:
         """(demand, forecast, sample_weight) from XGBRegressor, or (forecast, DMatrix) from `xgboost.train`."""
-        demand, forecast, weight = _arguments(first, second, sample_weight)
+        demand, forecast, weight = booster_arguments(first, second, sample_weight)
         return self._rows.problem(demand, weight).derivatives(forecast)
 
 
@@ -47,7 +50,7 @@ class CustomMetric:
 
     def __call__(self, forecast: Vector, rows: Array) -> tuple[str, float]:
         """Name, and weighted mean cost [currency]."""
-        demand, _, weight = _arguments(forecast, rows, None)
+        demand, _, weight = booster_arguments(forecast, rows, None)
         return "mean_cost", self._rows.problem(demand, weight).mean_cost(forecast)
 
 
@@ -88,11 +91,3 @@ def custom_metric(loss: Loss, costs: Costs) -> CustomMetric:
     costs : numbers, or one entry for each row of the one evaluation set, in its order.
     """
     return CustomMetric(loss, costs)
-
-
-def _arguments(first: Array, second: Array, weight: Array) -> tuple[Array, Vector, Array]:
-    """Demand, forecast and weight of either signature."""
-    if not hasattr(second, "get_label"):
-        return first, second, weight
-    weights = second.get_weight()
-    return second.get_label(), first, weights if weights.size else None

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from losses import AsymmetricSquared, Newsvendor, UnitCosts
+from losses import AsymmetricSquared, CensoredNewsvendor, Newsvendor, SmoothNewsvendor, UnitCosts
+from losses.boosting import BoostedLoss
 from losses.catboost import Metric, Objective
 
 catboost = pytest.importorskip("catboost")
@@ -84,3 +85,44 @@ def test_any_loss_is_cheaper_when_trained_on_it_than_on_squared_error():
     ours = catboost.CatBoostRegressor(loss_function=Objective(loss, Y, costs), eval_metric="RMSE", **TREES)
     squared = catboost.CatBoostRegressor(**TREES).fit(X, Y).predict(X)
     assert loss.value(Y, ours.fit(X, Y).predict(X), costs).mean() < 0.8 * loss.value(Y, squared, costs).mean()
+
+
+@pytest.mark.parametrize(
+    "loss", [CensoredNewsvendor(1.5 * Y), SmoothNewsvendor(0.2 * Y)], ids=lambda loss: type(loss).__name__
+)
+def test_arrays_of_the_loss_go_with_their_rows(loss):
+    ours = catboost.CatBoostRegressor(
+        loss_function=Objective(loss, Y, COSTS), eval_metric=Metric(loss, (Y, COSTS)), **{**TREES, "iterations": 10}
+    ).fit(X, Y)
+    shown = ours.get_best_score()["learn"]["Metric"]
+    assert shown == pytest.approx(loss.value(Y, ours.predict(X), COSTS).mean(), rel=1e-4)
+
+
+def test_rows_that_come_in_parts_get_the_derivatives_of_all_rows():
+    """From the second round on, as a width in proportion to the errors needs all rows to be seen once."""
+    forecast, weight = 0.8 * Y[::-1], np.where(X[:, 0] > 0, 1.0, 3.0)
+    asked = Objective(CensoredNewsvendor(1.5 * Y), Y, COSTS)
+    parts = [slice(first, min(first + 1000, ROWS)) for first in range(0, ROWS, 1000)]
+    for _ in range(2):
+        slopes = [asked.calc_ders_range(forecast[part], Y[part], weight[part]) for part in parts]
+    whole = BoostedLoss.of(CensoredNewsvendor(1.5 * Y), Y, COSTS, weight)
+    unit = BoostedLoss.of(CensoredNewsvendor(1.5 * Y), Y, COSTS).unit
+    expected = -np.stack(whole.derivatives(forecast), axis=1) * whole.unit / unit
+    np.testing.assert_allclose(np.concatenate(slopes), expected, rtol=1e-6)
+
+
+def billed(judge, targets):
+    return judge.get_final_error(*judge.evaluate([np.ones(len(targets))], targets, None))
+
+
+def test_sets_of_the_same_demand_are_billed_in_their_order():
+    same = np.zeros(5)
+    judge = Metric(LOSS, (same, UnitCosts(8.0, 2.0)), (same, UnitCosts(8.0, 5.0)))
+    assert [billed(judge, same) for _ in range(4)] == [2.0, 5.0, 2.0, 5.0]
+
+
+def test_a_set_that_begins_as_another_does_is_told_apart():
+    longer = np.array([0.0, 0.0, 0.0, 4.0])
+    judge = Metric(LOSS, (longer, UnitCosts(8.0, 2.0)), (longer[:2], UnitCosts(8.0, 5.0)))
+    assert [billed(judge, longer[:2]) for _ in range(2)] == [5.0, 5.0]
+    assert billed(judge, longer) == pytest.approx((3 * 2.0 + 3 * 8.0) / 4)

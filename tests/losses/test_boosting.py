@@ -17,7 +17,8 @@ from losses import (
     TobitNLL,
     UnitCosts,
 )
-from losses.boosting import DAMPING, BoostedLoss, best_constant, costs_of_rows, secant_curvature
+from losses.boosting import DAMPING, BoostedLoss, RowMemory, best_constant, secant_curvature
+from losses.training_rows import costs_of_rows
 
 RNG = np.random.default_rng(7)
 ROWS = 400
@@ -51,6 +52,60 @@ def test_start_minimises_the_weighted_mean_loss_over_constants(loss):
     assert cost(problem.start) <= best.fun * (1 + 1e-9)
 
 
+@pytest.mark.parametrize(
+    ("loss", "demand", "costs", "side"),
+    [
+        (SmoothNewsvendor(50.0), [1.0, 9.0], UnitCosts(1.0, 9.0), -1),
+        (SmoothNewsvendor(50.0), [1.0, 9.0], UnitCosts(9.0, 1.0), 1),
+        (SmoothNewsvendor(2.0), [7.0], UnitCosts(1.0, 3.0), -1),
+        (TobitNLL(np.array([30.0, 40.0, 90.0]), 20.0), [30.0, 40.0, 38.0], UnitCosts(1.0, 2.0), 1),
+    ],
+)
+def test_start_has_no_slope_where_the_best_constant_lies_beyond_the_demand(loss, demand, costs, side):
+    problem = BoostedLoss.of(loss, demand, costs)
+    edge = max(demand) if side > 0 else min(demand)
+    assert side * (problem.start - edge) > 0.5
+    slopes = loss.gradient(np.array(demand), np.full(len(demand), problem.start), costs)
+    assert abs(slopes.mean()) < 1e-9
+
+
+def test_start_is_the_most_that_was_sold_where_every_row_is_sold_out():
+    sales = np.array([30.0, 55.0, 40.0])
+    for loss in (TobitNLL(sales, 5.0), CensoredNewsvendor(sales)):
+        assert best_constant(loss, sales, UnitCosts(8.0, 2.0)) == pytest.approx(55.0)
+
+
+def test_start_is_the_smallest_of_several_best_constants():
+    assert best_constant(Newsvendor(), [4.0, 1.0, 3.0, 2.0], UnitCosts(1.0, 1.0)) == pytest.approx(2.0)
+    assert best_constant(Newsvendor(), [4.0, 1.0, 3.0, 2.0], UnitCosts(1.0, 0.0)) == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("absurd", [np.nan, np.inf, 1e12])
+def test_demand_of_rows_without_weight_is_not_looked_at(absurd):
+    weight = np.where(np.arange(ROWS) % 5 == 0, 0.0, 1.5)
+    kept = weight > 0
+    problem = BoostedLoss.of(Newsvendor(), np.where(kept, DEMAND, absurd), COSTS, weight)
+    alone = BoostedLoss.of(Newsvendor(), DEMAND[kept], UnitCosts(COSTS.underage[kept], COSTS.overage[kept]))
+    assert problem.start == pytest.approx(alone.start, rel=1e-12)
+    assert problem.mean_cost(FORECAST) == pytest.approx(alone.mean_cost(FORECAST[kept]))
+    slopes = np.stack(problem.derivatives(FORECAST))
+    assert not slopes[:, ~kept].any()
+    np.testing.assert_allclose(slopes[:, kept], 1.5 * np.stack(alone.derivatives(FORECAST[kept])), rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [*ALL, SmoothNewsvendor(RNG.uniform(5.0, 15.0, ROWS))], ids=named)
+def test_some_rows_get_the_derivatives_that_they_get_among_all(loss):
+    problem = BoostedLoss.of(loss, DEMAND, COSTS, RNG.uniform(0.5, 2.0, ROWS))
+    part, whole = slice(130, 290), np.stack(problem.derivatives(FORECAST))
+    some = problem.rows(part).derivatives(FORECAST[part], problem.usual(FORECAST))
+    np.testing.assert_allclose(some, whole[:, part], rtol=1e-12)
+
+
+def test_an_array_of_the_loss_of_another_length_is_named():
+    with pytest.raises(ValueError, match=r"stock of CensoredNewsvendor has 9 entries and demand 400 rows"):
+        BoostedLoss.of(CensoredNewsvendor(STOCK[:9]), DEMAND, COSTS)
+
+
 def test_secant_of_the_smooth_newsvendor_is_the_tanh_curvature():
     width, excess = 9.0, FORECAST - DEMAND
     secant = secant_curvature(SmoothNewsvendor(width), DEMAND, FORECAST, COSTS)
@@ -70,7 +125,7 @@ def test_parabola_with_the_secant_curvature_lies_above_the_loss(loss):
 
 def test_newsvendor_is_boosted_as_its_smooth_version():
     problem = BoostedLoss.of(Newsvendor(), DEMAND, COSTS)
-    smooth = SmoothNewsvendor(problem._width(FORECAST))
+    smooth = SmoothNewsvendor(problem._width(FORECAST, problem.usual(FORECAST)))
     gradient, curvature = problem.derivatives(FORECAST)
     np.testing.assert_allclose(gradient * problem.unit, smooth.gradient(DEMAND, FORECAST, COSTS), rtol=1e-5, atol=1e-6)
     damped = secant_curvature(smooth, DEMAND, FORECAST, COSTS) + DAMPING * smooth.hessian(DEMAND, DEMAND, COSTS)
@@ -87,6 +142,61 @@ def test_a_kinked_loss_of_others_is_boosted_as_the_newsvendor_is():
     theirs = BoostedLoss.of(Foreign(), DEMAND, COSTS).derivatives(FORECAST)
     ours = BoostedLoss.of(Newsvendor(), DEMAND, COSTS).derivatives(FORECAST)
     np.testing.assert_allclose(theirs, ours, rtol=1e-8)
+
+
+class Bent:
+    """The newsvendor loss, with sides that bend up."""
+
+    functional = "quantile"
+    bend = 0.05
+
+    def value(self, demand, forecast, costs):
+        return Newsvendor().value(demand, forecast, costs) + self.bend / 2 * (forecast - demand) ** 2
+
+    def gradient(self, demand, forecast, costs):
+        return Newsvendor().gradient(demand, forecast, costs) + self.bend * (forecast - demand)
+
+    def hessian(self, demand, forecast, costs):
+        return self.bend + Newsvendor().hessian(demand, forecast, costs)
+
+
+def test_bent_sides_are_blended_with_the_weight_of_the_side():
+    problem = BoostedLoss.of(Bent(), DEMAND, COSTS)
+    width, excess = problem._width(FORECAST, problem.usual(FORECAST)), FORECAST - DEMAND
+    gradient, curvature = problem.derivatives(FORECAST)
+    smooth = SmoothNewsvendor(width)
+    near = 1 / (1 + np.exp(-np.abs(excess) / width))  # logistic weight of the side where the forecast is
+    blended = smooth.gradient(DEMAND, FORECAST, COSTS) + Bent.bend * excess * near
+    np.testing.assert_allclose(gradient * problem.unit, blended, rtol=1e-5, atol=1e-5)
+    straight = secant_curvature(smooth, DEMAND, FORECAST, COSTS) + DAMPING * smooth.hessian(DEMAND, DEMAND, COSTS)
+    bent = curvature * problem.unit - straight
+    np.testing.assert_allclose(bent, Bent.bend * np.minimum(np.abs(excess) / width, 1.0), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [*CONVEX, TobitNLL(STOCK, 30.0)], ids=named)
+def test_curvature_is_at_least_that_of_the_loss(loss):
+    problem = BoostedLoss.of(loss, DEMAND, COSTS)
+    for forecast in (FORECAST, DEMAND + 500.0, DEMAND - 500.0):
+        hessian = loss.hessian(DEMAND, forecast, COSTS)
+        assert np.all(problem.derivatives(forecast)[1] * problem.unit >= hessian * (1 - 1e-6))
+
+
+@pytest.mark.parametrize("loss", CONVEX, ids=named)
+def test_rows_that_cost_nothing_have_a_positive_curvature_too(loss):
+    free = np.arange(ROWS) % 2 == 0
+    costs = UnitCosts(np.where(free, 0.0, COSTS.underage), np.where(free, 0.0, COSTS.overage))
+    assert (BoostedLoss.of(loss, DEMAND, costs).derivatives(FORECAST)[1] > 0).all()
+
+
+def test_rows_that_were_seen_are_not_checked_again():
+    memory, weight = RowMemory(Newsvendor(), UnitCosts(8.0, 2.0)), np.where(np.arange(ROWS) < 3, 0.0, 1.0)
+    demand = np.where(weight == 0, np.nan, DEMAND)
+    first = memory.problem(demand, weight)
+    assert memory.problem(demand.copy(), weight.copy()) is first
+    assert memory.problem(demand + 1.0, weight).start == pytest.approx(first.start + 1.0)
+    doubled = memory.problem(demand + 1.0, 2 * weight)
+    assert doubled.weight.max() == 2.0
+    assert memory.problem(DEMAND, None).weight.min() == 1.0
 
 
 @pytest.mark.parametrize("loss", ALL, ids=named)
@@ -143,6 +253,12 @@ def test_costs_are_read_from_a_frame_by_name_and_from_an_array_by_place():
     assert by_name.underage.tolist() == by_place.overage.tolist() == [8.0, 1.0]
 
 
+def test_costs_in_a_frame_of_other_names_are_refused():
+    with pytest.raises(ValueError, match=r"columns \['cu', 'co'\] must have the columns underage and overage"):
+        costs_of_rows(pd.DataFrame({"cu": [8.0, 1.0], "co": [2.0, 4.0]}), 2)
+    assert costs_of_rows(pd.DataFrame([[8.0, 2.0], [1.0, 4.0]]), 2).underage.tolist() == [8.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("demand", "costs", "weight", "message"),
     [
@@ -172,5 +288,5 @@ def test_only_kinked_losses_get_a_width(loss):
 def test_losses_that_couple_rows_are_refused():
     with pytest.raises(ValueError, match="couples periods"):
         BoostedLoss.of(Spec(), DEMAND, COSTS)
-    with pytest.raises(ValueError, match="quantiles on its last axis"):
+    with pytest.raises(TypeError, match="fit Newsvendor at each level"):
         BoostedLoss.of(MultiQuantile((0.5, 0.9)), DEMAND, COSTS)

@@ -13,7 +13,6 @@ from losses import (
     CensoredNewsvendor,
     HiddenDemandWarning,
     Linex,
-    MultiQuantile,
     Newsvendor,
     SmoothNewsvendor,
     Spec,
@@ -108,32 +107,6 @@ def test_minimiser_of_linex_is_its_exponential_mean(underage, overage):
     assert best_constant(Linex(width), y, costs) == pytest.approx(closed, rel=1e-9)
 
 
-@pytest.mark.parametrize(("underage", "overage"), [(8.0, 2.0), (1.0, 5.0), (3.0, 3.0), (3.0, 3.0 + 1e-9)])
-def test_unit_costs_of_linex_hold_at_its_width(underage, overage):
-    y, costs = np.array([50.0, 50.0]), UnitCosts(underage, overage)
-    slope = Linex(7.0).gradient(y, np.array([43.0, 57.0]), costs)
-    assert slope == pytest.approx([-underage, overage], rel=1e-8)
-
-
-def test_linex_is_finite_in_float32_however_large_the_error():
-    y = np.array([0, 1e6, 3e8, 0], dtype=np.float32)
-    f = np.array([1e6, 0, 0, 3e8], dtype=np.float32)
-    for costs in (UnitCosts(8.0, 2.0), UnitCosts(0.0, 5.0), UnitCosts(5.0, 0.0), UnitCosts(2.0, 2.0)):
-        for name in ("value", "gradient", "hessian"):
-            assert np.isfinite(getattr(Linex(1.0), name)(y, f, costs)).all(), (name, costs)
-
-
-def test_linex_goes_on_along_its_tangent_beyond_the_limit():
-    loss, y = Linex(1.0, limit=2.0), np.array([100.0, 100.0, 100.0])
-    value = loss.value(y, np.array([90.0, 80.0, 70.0]), COSTS)
-    assert value[2] - value[1] == pytest.approx(value[1] - value[0], rel=1e-12)
-
-
-def test_equal_costs_make_linex_a_square():
-    y, f = demand(), demand(seed=6)
-    assert Linex(9.0).value(y, f, UnitCosts(4.0, 4.0)) == pytest.approx(4 / 18 * (y - f) ** 2, rel=1e-12)
-
-
 def test_free_goods_cost_nothing():
     y, f, free = demand(), demand(seed=6), UnitCosts(0.0, 0.0)
     for loss in (Newsvendor(), SmoothNewsvendor(2.0), AsymmetricHuber(2.0), AsymmetricSquared(), Linex(5.0)):
@@ -151,33 +124,6 @@ def test_newsvendor_with_a_level_is_the_pinball_loss_of_others(tau):
     assert ours == pytest.approx(mean_pinball_loss(y, f, alpha=tau), rel=1e-12)
     table = pd.DataFrame({"unique_id": "A", "y": y, "m": f})
     assert ours == pytest.approx(quantile_loss(table, {"m": "m"}, q=tau)["m"].item(), rel=1e-12)
-
-
-def test_equal_weights_of_levels_are_the_mean_pinball_loss_at_the_cost_of_the_row():
-    levels, y = (0.1, 0.5, 0.9), demand()
-    f = np.sort(np.random.default_rng(3).gamma(2.0, 30.0, (len(y), 3)), axis=1)
-    costs = UnitCosts(np.linspace(1, 9, len(y)), 2.0)
-    pinball = [Newsvendor().value(y, f[:, k], UnitCosts(t, 1 - t)) for k, t in enumerate(levels)]
-    wanted = (costs.underage + 2.0) * np.mean(pinball, axis=0)
-    assert MultiQuantile(levels).value(y, f, costs) == pytest.approx(wanted)
-
-
-def test_a_narrow_bandwidth_leaves_the_newsvendor_at_the_critical_ratio():
-    levels, y = (0.1, 0.5, 0.8, 0.95), demand()
-    f = np.random.default_rng(3).gamma(2.0, 30.0, (len(y), 4))
-    found = MultiQuantile(levels, bandwidth=0.01).value(y, f, COSTS)
-    assert found == pytest.approx(Newsvendor().value(y, f[:, 2], COSTS))
-
-
-@pytest.mark.parametrize("levels", [(), (0.5, 0.5), (0.9, 0.1), (0.0, 0.5), (0.5, 1.0)])
-def test_levels_that_are_no_quantiles_are_refused(levels):
-    with pytest.raises(ValueError, match="must be ascending, each above 0 and below 1"):
-        MultiQuantile(levels)
-
-
-def test_a_forecast_with_other_quantiles_is_refused():
-    with pytest.raises(ValueError, match="forecast has 3 quantiles on its last axis, but there are 2 levels"):
-        MultiQuantile((0.5, 0.9)).value(np.ones(4), np.ones((4, 3)), COSTS)
 
 
 @pytest.mark.parametrize("make", [SmoothNewsvendor, AsymmetricHuber, Linex])
@@ -252,6 +198,24 @@ def test_tobit_is_the_likelihood_of_scipy():
     assert TobitNLL(stock, 5.0).value(sales, f, COSTS) == pytest.approx(wanted)
 
 
+def test_stock_that_equals_the_forecast_hides_the_demand_above_it():
+    level = np.array([5.0, 8.0])
+    with pytest.warns(HiddenDemandWarning, match="0.0% of the periods"):
+        assert warn_if_hidden(level, level) == 0
+
+
+def test_censored_gradient_is_none_where_the_forecast_equals_the_stock():
+    stock = np.array([10.0, 10.0, 10.5])
+    loss, forecast = CensoredNewsvendor(stock), np.array([10.0, 10.0, 10.0])
+    assert loss.gradient(np.array([10.0, 7.0, 7.0]), forecast, COSTS).tolist() == [0.0, 0.0, 2.0]
+
+
+@pytest.mark.parametrize("scale", [0.0, -2.0, np.nan, np.inf])
+def test_a_scale_of_tobit_that_is_none_is_refused(scale):
+    with pytest.raises(ValueError, match=r"scale=.* in row 1 must be finite and > 0 \[units\]"):
+        TobitNLL(np.array([9.0, 9.0]), np.array([3.0, scale]))
+
+
 @pytest.mark.parametrize("bad", [-1.0, np.nan])
 def test_unknown_stock_is_refused_with_its_row(bad):
     with pytest.raises(ValueError, match=r"stock=.* in row 1 must be >= 0"):
@@ -280,3 +244,11 @@ def test_censored_losses_learn_in_torch_too():
     CensoredNewsvendor(tensors[1]).value(tensors[0], f, COSTS).sum().backward()
     assert (f.grad[tensors[1] <= 100] == 0).all()
     assert (f.grad[tensors[1] > 100] != 0).all()
+
+
+def test_unsigned_units_do_not_wrap_in_any_family():
+    y, f = np.array([7, 12], dtype=np.uint8), np.array([10, 10], dtype=np.uint8)
+    for loss in (SmoothNewsvendor(2.0), AsymmetricHuber(2.0), AsymmetricSquared(), Linex(5.0)):
+        for name in ("value", "gradient", "hessian"):
+            wanted = getattr(loss, name)(y.astype(float), f.astype(float), COSTS)
+            assert np.array_equal(getattr(loss, name)(y, f, COSTS), wanted)

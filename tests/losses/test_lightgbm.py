@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import gamma
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from losses import (
     AsymmetricHuber,
     AsymmetricSquared,
+    CensoredNewsvendor,
     HiddenDemandWarning,
     Linex,
     Newsvendor,
@@ -21,6 +23,7 @@ from losses import (
     UnitCosts,
 )
 from losses.lightgbm import NewsvendorRegressor, metric, objective
+from losses.sklearn import scorer
 
 QUIET = {"n_jobs": 1, "verbose": -1}
 SMALL = {"n_estimators": 30, "num_leaves": 8, **QUIET}
@@ -129,12 +132,43 @@ def test_clone_has_the_same_parameters_and_is_not_fitted():
     assert copy.loss is None
 
 
+TABLE = np.column_stack([COSTS.underage, COSTS.overage])
+
+
 def test_cross_validation_slices_costs_with_the_rows():
-    table = np.column_stack([COSTS.underage, COSTS.overage])
-    search = GridSearchCV(NewsvendorRegressor(**SMALL), {"num_leaves": [2, 8]}, cv=2).fit(X, Y, costs=table)
+    money = scorer(costs=UnitCosts(5.0, 5.0))
+    search = GridSearchCV(NewsvendorRegressor(**SMALL), {"num_leaves": [2, 8]}, cv=2, scoring=money)
+    search.fit(X, Y, costs=TABLE)
     by_hand = NewsvendorRegressor(**{**SMALL, **search.best_params_}).fit(X, Y, costs=COSTS)
     np.testing.assert_array_equal(search.predict(X), by_hand.predict(X))
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_score_is_minus_the_weighted_mean_cost():
+    weight = np.where(X[:, 0] > 0, 1.0, 3.0)
+    loss = Newsvendor().value(Y, MODEL.predict(X), COSTS)
+    assert MODEL.score(X, Y, costs=COSTS) == pytest.approx(-loss.mean())
+    assert MODEL.score(X, Y, costs=TABLE, sample_weight=weight) == pytest.approx(-np.average(loss, weights=weight))
+    smooth = NewsvendorRegressor(loss=SmoothNewsvendor(400.0), **SMALL).fit(X, Y, costs=COSTS)
+    expected = SmoothNewsvendor(400.0).value(Y, smooth.predict(X), COSTS).mean()
+    assert smooth.score(X, Y, costs=COSTS) == pytest.approx(-expected)
+
+
+def test_score_without_costs_names_the_scorer():
+    with pytest.raises(ValueError, match=r"score needs costs=.*losses\.sklearn\.scorer"):
+        MODEL.score(X, Y)
+
+
+def test_a_search_that_routes_costs_tunes_on_the_money_of_each_row():
+    with config_context(enable_metadata_routing=True):
+        model = NewsvendorRegressor(**SMALL).set_fit_request(costs=True).set_score_request(costs=True)
+        search = GridSearchCV(model, {"num_leaves": [2, 8]}, cv=[(np.arange(1000), np.arange(1000, 1500))])
+        search.fit(X, Y, costs=TABLE)
+    held = slice(1000, None)
+    for leaves, shown in zip((2, 8), search.cv_results_["mean_test_score"], strict=True):
+        by_hand = NewsvendorRegressor(**{**SMALL, "num_leaves": leaves}).fit(X[:1000], Y[:1000], costs=TABLE[:1000])
+        money = UnitCosts(COSTS.underage[held], COSTS.overage[held])
+        assert shown == pytest.approx(-mean_cost(Y[held], by_hand.predict(X[held]), money))
 
 
 def test_feature_names_are_kept():
@@ -144,11 +178,13 @@ def test_feature_names_are_kept():
     np.testing.assert_array_equal(model.predict(frame), MODEL.predict(X))
 
 
-def test_rows_without_weight_do_not_move_the_forecast():
+@pytest.mark.parametrize("absurd", [1e9, np.nan])
+def test_rows_without_weight_do_not_move_the_forecast(absurd):
     weight = np.where(np.arange(1500) % 3 == 0, 0.0, 1.0)
-    poisoned = np.where(weight == 0, 1e9, Y)
+    poisoned = np.where(weight == 0, absurd, Y)
     model = NewsvendorRegressor(**SMALL).fit(X, poisoned, costs=COSTS, sample_weight=weight)
-    assert model.predict(X).max() < 1e5
+    calm = NewsvendorRegressor(**SMALL).fit(X, Y, costs=COSTS, sample_weight=weight)
+    np.testing.assert_allclose(model.predict(X), calm.predict(X), rtol=1e-9)
 
 
 def test_equal_weights_change_nothing():
@@ -166,6 +202,17 @@ def test_early_stopping_watches_the_money():
     assert best < 390
     assert min(history["mean_cost"]) == history["mean_cost"][best - 1]
     assert mean_cost(new_y, model.predict(new_x), new_costs) == pytest.approx(history["mean_cost"][best - 1])
+
+
+def test_early_stopping_watches_the_money_of_hidden_demand():
+    x, _, sales, stock = hidden(3, 900)
+    costs = UnitCosts(8.0, 2.0)
+    model = NewsvendorRegressor(early_stopping_rounds=30, **SMALL)
+    model.fit(x[:600], sales[:600], costs=costs, stock=stock[:600], eval_set=(x[600:], sales[600:], costs, stock[600:]))
+    shown = min(model.model_.evals_result_["valid_0"]["mean_cost"])
+    own = CensoredNewsvendor(stock[600:]).value(sales[600:], model.predict(x[600:]), costs).mean()
+    assert shown == pytest.approx(own)
+    assert shown < 0.95 * mean_cost(sales[600:], model.predict(x[600:]), costs)
 
 
 def test_dart_is_folded_too():
@@ -190,6 +237,14 @@ def test_objective_reads_the_weights_of_both_signatures():
     native = objective(Newsvendor(), COSTS)(0.5 * Y, rows)
     assert not sklearn_api[0][weight == 0].any()
     np.testing.assert_allclose(native, sklearn_api, rtol=1e-5, atol=1e-2)  # Dataset keeps float32
+
+
+def test_metric_reads_the_weights_of_both_signatures():
+    weight = np.where(X[:, 0] > 0, 0.5, 2.0)
+    average = np.average(Newsvendor().value(Y, 0.5 * Y[::-1], COSTS), weights=weight)
+    assert metric(Newsvendor(), COSTS)(Y, 0.5 * Y[::-1], weight)[1] == pytest.approx(average)
+    rows = lightgbm.Dataset(X, Y, weight=weight).construct()
+    assert metric(Newsvendor(), COSTS)(0.5 * Y[::-1], rows)[1] == pytest.approx(average, rel=1e-6)
 
 
 def test_metric_is_the_mean_cost_in_both_signatures():
@@ -249,19 +304,63 @@ def test_bad_input_gets_one_clear_error():
     ):
         with pytest.raises(ValueError, match=message):
             NewsvendorRegressor(**SMALL).fit(X, y, costs=costs)
+    for eval_set, message in (
+        ((X[:9], Y[:8], UnitCosts(1.0, 2.0)), r"X of eval_set has 9 rows and its y 8"),
+        ((X[:9], Y[:9], COSTS), r"eval_set: underage of shape \(1500,\).* 9 rows"),
+        ((X[:9], Y[:9], UnitCosts(1.0, 2.0), Y[:5]), r"eval_set: stock of shape \(5,\) must be \[9\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            NewsvendorRegressor(**SMALL).fit(X, Y, costs=COSTS, eval_set=eval_set)
+    with pytest.raises(ValueError, match=r"stock of CensoredNewsvendor has 7 entries and demand 1500 rows"):
+        NewsvendorRegressor(**SMALL).fit(X, Y, costs=COSTS, stock=Y[:7])
     with pytest.raises(ValueError, match=r"eval_set of length 2 must be \(X, y, costs\)"):
         NewsvendorRegressor(**SMALL).fit(X, Y, costs=COSTS, eval_set=(X, Y))
     with pytest.raises(ValueError, match="stock= goes with the newsvendor loss only"):
         NewsvendorRegressor(loss=Linex(5.0), **SMALL).fit(X, Y, costs=COSTS, stock=Y)
 
 
-@pytest.mark.parametrize("params", [{"boosting_type": "rf"}, {"linear_tree": True}, {"objective": "quantile"}])
-def test_parameters_that_cannot_be_served_are_refused(params):
-    with pytest.raises(ValueError, match=next(iter(params))):
-        NewsvendorRegressor(**params, **SMALL).fit(X, Y, costs=COSTS)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"boosting_type": "rf"}, {"boost": "random_forest"}, {"linear_tree": True}, {"linear_trees": "true"},
+        {"objective": "quantile"}, {"app": "l2"}, {"application": "l1"}, {"objective_type": "mse"},
+        {"metric": "l2"}, {"metrics": ["l1", "l2"]}, {"metric_types": "mae"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_parameters_that_cannot_be_served_are_refused_by_any_name(params):
+    model = NewsvendorRegressor(**params, **SMALL)
+    for same in (model, clone(model)):
+        with pytest.raises(ValueError, match=next(iter(params))):
+            same.fit(X, Y, costs=COSTS)
+
+
+def test_parameters_that_change_nothing_are_served():
+    plain = {"objective": None, "metric": "None", "linear_tree": False, "boosting": "gbdt"}
+    np.testing.assert_array_equal(
+        NewsvendorRegressor(**plain, **SMALL).fit(X, Y, costs=COSTS).predict(X), MODEL.predict(X)
+    )
 
 
 def test_model_text_is_plain_lightgbm():
     dumped = json.dumps(MODEL.booster_.dump_model())
     assert "mean_cost" not in dumped
     assert MODEL.booster_.num_trees() == 30
+
+
+def test_stock_below_sales_is_refused():
+    y = np.array([3.0, 9.0, 4.0])
+    with pytest.raises(ValueError, match=r"stock=1.0 in row 0 is below its sales of 3.0; 3 such row.* share of time"):
+        NewsvendorRegressor().fit(np.zeros((3, 1)), y, costs=UnitCosts(8.0, 2.0), stock=np.ones(3))
+
+
+def test_rows_that_cannot_be_split_are_refused_with_the_best_constant():
+    y = np.arange(30.0)
+    with pytest.raises(ValueError, match=r"no feature can split the 30 rows: .* order the best constant, 23"):
+        NewsvendorRegressor(n_estimators=3, verbose=-1).fit(y[:, None], y, costs=UnitCosts(8.0, 2.0))
+
+
+@pytest.mark.parametrize("loss", [Newsvendor, "newsvendor"])
+def test_what_is_no_loss_is_refused(loss):
+    with pytest.raises(TypeError, match="must be an instance of a loss"):
+        NewsvendorRegressor(loss=loss).fit(np.zeros((3, 1)), np.ones(3), costs=UnitCosts(8.0, 2.0))

@@ -9,7 +9,7 @@ import pytest
 from mlforecast import MLForecast
 from sklearn.base import clone
 
-from losses import UnitCosts
+from losses import Newsvendor, UnitCosts
 from losses.lightgbm import NewsvendorRegressor
 from losses.mlforecast import RowCosts
 
@@ -117,6 +117,35 @@ def test_rows_and_costs_stay_together_in_any_frame(library):
     expected = UnitCosts(data["underage"], data["overage"])
     np.testing.assert_array_equal(costs.underage, expected.underage)
     np.testing.assert_array_equal(np.asarray(features["ratio"]), expected.critical_ratio())
+
+
+def table(rows=200):
+    rng = np.random.default_rng(8)
+    lag = rng.gamma(2.0, 9.0, rows)
+    frame = pd.DataFrame({"lag1": lag, "underage": rng.uniform(1, 9, rows), "overage": rng.uniform(1, 3, rows)})
+    return frame, rng.gamma(3.0, 5.0, rows) + lag
+
+
+def test_sample_weight_reaches_the_estimator():
+    frame, y = table()
+    weight = np.where(np.arange(200) % 2 == 0, 0.0, 1.0)
+    ours = RowCosts(NewsvendorRegressor(**SMALL)).fit(frame, np.where(weight == 0, 1e6, y), sample_weight=weight)
+    assert ours.predict(frame).max() < 1e3
+
+
+def test_score_is_minus_the_mean_cost_at_the_costs_in_the_frame():
+    frame, y = table()
+    weight = np.where(y > 20, 1.0, 4.0)
+    model = RowCosts(NewsvendorRegressor(**SMALL)).fit(frame, y)
+    costs = UnitCosts(frame["underage"].to_numpy(), frame["overage"].to_numpy())
+    loss = Newsvendor().value(y, model.predict(frame), costs)
+    assert model.score(frame, y, sample_weight=weight) == pytest.approx(-np.average(loss, weights=weight))
+
+
+def test_a_ratio_feature_that_is_a_column_already_is_refused():
+    frame, y = table()
+    with pytest.raises(ValueError, match="ratio_feature='lag1' is a column of X"):
+        RowCosts(NewsvendorRegressor(**SMALL), ratio_feature="lag1").fit(frame, y)
 
 
 def test_a_missing_cost_column_is_named():
