@@ -39,5 +39,7 @@ class Loss(Protocol):
 
 def refuse_no_loss(loss: object) -> None:
     """Raise TypeError for what is no loss, such as a class instead of an instance."""
-    if isinstance(loss, type) or not isinstance(loss, Loss):
-        raise TypeError(f"loss={loss!r} must be an instance of a loss, such as Newsvendor()")
+    lacking = [name for name in ("functional", "value", "gradient", "hessian") if not hasattr(loss, name)]
+    if isinstance(loss, type) or lacking:
+        lacks = f"; it lacks {', '.join(lacking)}" if lacking else ""
+        raise TypeError(f"loss={loss!r} must be an instance of a loss, such as Newsvendor(){lacks}")

@@ -193,6 +193,12 @@ class Doubled:
     def value(self, demand, forecast, costs):
         return self.factor * Newsvendor().value(demand, forecast, costs)
 
+    def gradient(self, demand, forecast, costs):
+        return self.factor * Newsvendor().gradient(demand, forecast, costs)
+
+    def hessian(self, demand, forecast, costs):
+        return self.factor * Newsvendor().hessian(demand, forecast, costs)
+
 
 def test_a_loss_of_ones_own_is_saved_once_it_is_registered(tmp_path, monkeypatch):
     monkeypatch.setattr("losses.neuralforecast._THIRD_PARTY", {})

@@ -311,7 +311,7 @@ def test_bad_input_gets_one_clear_error():
     ):
         with pytest.raises(ValueError, match=message):
             NewsvendorRegressor(**SMALL).fit(X, Y, costs=COSTS, eval_set=eval_set)
-    with pytest.raises(ValueError, match=r"stock of CensoredNewsvendor has 7 entries and demand 1500 rows"):
+    with pytest.raises(ValueError, match=r"stock of shape \(7,\) must be \[1500\]"):
         NewsvendorRegressor(**SMALL).fit(X, Y, costs=COSTS, stock=Y[:7])
     with pytest.raises(ValueError, match=r"eval_set of length 2 must be \(X, y, costs\)"):
         NewsvendorRegressor(**SMALL).fit(X, Y, costs=COSTS, eval_set=(X, Y))
