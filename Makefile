@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # numeric libraries share two cores badly
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types unit clean
+.PHONY: demo test lint types unit bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/forecast-eval run configs/demo.yaml
@@ -21,6 +21,11 @@ types: $(VENV)/.installed-dev
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n 2
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/loss_figures.py --boosting
+	$(BIN)/python benchmarks/inventory_loss.py
+	$(BIN)/python benchmarks/m5.py
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "forecast-eval needs Python 3.11 or newer; try make PYTHON=python3.11")'

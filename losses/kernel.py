@@ -69,5 +69,7 @@ def _slope(demand, forecast, cu, cu_step, co, co_step, w, w_step, scale, out):  
     for i in range(len(demand)):
         under, over = cu[i * cu_step], co[i * co_step]
         gap = demand[i] - forecast[i]
-        # NaN where demand is NaN
-        out[i] = w[i * w_step] * (-under if gap >= 0 else over if gap < 0 else gap) * scale
+        slope = -under if gap >= 0 else over
+        # two selections in turn are vectorised, one within the other is not
+        slope = gap if gap != gap else slope  # noqa: PLR0124 - NaN where demand is
+        out[i] = w[i * w_step] * slope * scale
