@@ -40,6 +40,8 @@ def test_free_goods_have_no_critical_ratio():
 def test_unsigned_prices_do_not_wrap():
     with pytest.raises(ValueError, match=r"underage=-2.0 in row 1"):
         UnitCosts.from_prices(np.array([10, 3], dtype=np.uint16), np.array([4, 5], dtype=np.uint16))
+    with pytest.raises(ValueError, match=r"underage=-2.0 in row 1"):
+        UnitCosts.from_prices(torch.tensor([10, 3], dtype=torch.uint8), torch.tensor([4, 5], dtype=torch.uint8))
 
 
 def test_columns_of_a_frame_are_taken_by_row_and_refused_where_their_labels_differ():

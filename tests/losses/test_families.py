@@ -252,3 +252,14 @@ def test_unsigned_units_do_not_wrap_in_any_family():
         for name in ("value", "gradient", "hessian"):
             wanted = getattr(loss, name)(y.astype(float), f.astype(float), COSTS)
             assert np.array_equal(getattr(loss, name)(y, f, COSTS), wanted)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_tobit_keeps_its_digits_however_far_the_forecast_is_below_the_stock(kind):
+    z = np.array([19.0, 21.0, 50.0, 1e3, 1e6, 1e9], dtype=kind)  # standard deviations below
+    loss, sold_out = TobitNLL(0.0, 1.0), np.zeros_like(z)
+    series = 1 / z.astype(float) ** 2  # of Mills' ratio: the hazard is z + 1/z - 2/z^3 + ...
+    slope = 1 - series + 6 * series**2 - 50 * series**3
+    assert loss.hessian(sold_out, -z, COSTS) == pytest.approx(slope, rel=3e-5 if kind is np.float32 else 1e-7)
+    assert -loss.gradient(sold_out, -z, COSTS) / z == pytest.approx(1 + series - 2 * series**2, rel=1e-6)
+    assert loss.value(sold_out, -z, COSTS) == pytest.approx(-norm.logcdf(-z.astype(float)), rel=1e-6)
