@@ -258,33 +258,6 @@ def _has_kink(loss: Loss, demand: Vector, costs: UnitCosts) -> bool:
     return at_tie > 1e-6 * jump(demand - step, demand + step)
 
 
-class RowMemory:
-    """Checks the rows that a booster hands over in every round once, for a custom objective or metric."""
-
-    def __init__(self, loss: Loss, costs: Costs) -> None:
-        self._loss = loss
-        self._costs = costs
-        self._seen: tuple[Array, Array, BoostedLoss] | None = None
-
-    def problem(self, demand: Array, weight: Array) -> BoostedLoss:
-        """The rows; those of the round before if demand and weight are."""
-        if self._seen is None or not (_same(self._seen[0], demand) and _same(self._seen[1], weight)):
-            self._seen = (demand, weight, BoostedLoss.of(self._loss, demand, self._costs, weight))
-        return self._seen[2]
-
-
-def booster_arguments(first: Array, second: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """Demand, forecast and weight, of (demand, forecast, weight) or of (forecast, Dataset or DMatrix)."""
-    if not hasattr(second, "get_label"):
-        return first, second, weight
-    weights = second.get_weight()
-    return second.get_label(), first, None if weights is None or not weights.size else weights
-
-
-def _same(one: Array, other: Array) -> bool:
-    return one is other or (one is not None and other is not None and np.array_equal(one, other, equal_nan=True))
-
-
 def _is_tie(demand: Vector, forecast: Vector) -> NDArray[np.bool_]:
     """Equal up to rounding: closer, the chord would be made of rounding errors."""
     return np.abs(forecast - demand) <= 1e-9 * np.maximum(np.abs(demand), np.abs(forecast))

@@ -6,7 +6,7 @@ The digits are those of `losses.Newsvendor`, whose formula this is; a test compa
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -22,12 +22,19 @@ PART = 1 << 18
 """Elements that one thread takes at once."""
 
 
+class Term(NamedTuple):
+    """A factor of each element: entry i is values[i * step], so that with step 0 one holds for all."""
+
+    values: Floats
+    step: int
+
+
 def newsvendor_sum(demand: Floats, forecast: Floats, terms: tuple[Floats, ...], *, threads: int) -> float:
     """Sum of weight * loss [currency], added up in float64.
 
     demand, forecast : [n] units; terms : underage, overage and weight, each [n] or [1], of the same type.
     """
-    return float(sum(_over(len(demand), threads, lambda p: _sum(demand[p], forecast[p], *_terms(terms, p)))))
+    return float(sum(_over(len(demand), threads, lambda p: _sum(demand[p], forecast[p], _terms(terms, p)))))
 
 
 def newsvendor_slope(
@@ -36,13 +43,13 @@ def newsvendor_slope(
     """Slopes, weight * gradient * scale [n]; arguments as in `newsvendor_sum`."""
     out = np.empty_like(demand)
     factor = np.asarray(scale, demand.dtype)[()]
-    _over(len(demand), threads, lambda p: _slope(demand[p], forecast[p], *_terms(terms, p), factor, out[p]))  # type: ignore[call-arg]
+    _over(len(demand), threads, lambda p: _slope(demand[p], forecast[p], _terms(terms, p), factor, out[p]))
     return out
 
 
-def _terms(terms: tuple[Floats, ...], part: slice) -> tuple[Any, ...]:
-    """Terms of a part, each followed by the step from one element to the next: 0 where one holds for all."""
-    return tuple(x for term in terms for x in ((term, 0) if len(term) == 1 else (term[part], 1)))
+def _terms(terms: tuple[Floats, ...], part: slice) -> tuple[Term, ...]:
+    """Terms of a part."""
+    return tuple(Term(term, 0) if len(term) == 1 else Term(term[part], 1) for term in terms)
 
 
 def _over(size: int, threads: int, work: Callable[[slice], Any]) -> list[Any]:
@@ -55,21 +62,23 @@ def _over(size: int, threads: int, work: Callable[[slice], Any]) -> list[Any]:
 
 
 @njit(nogil=True, cache=True)
-def _sum(demand, forecast, cu, cu_step, co, co_step, w, w_step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917 - compiled
+def _sum(demand, forecast, terms):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - compiled
+    underage, overage, weight = terms
     total = 0.0
     for i in range(len(demand)):
-        under, over = cu[i * cu_step], co[i * co_step]
+        under, over = underage.values[i * underage.step], overage.values[i * overage.step]
         gap = demand[i] - forecast[i]
-        total += w[i * w_step] * ((under if gap >= 0 else -over) * gap)
+        total += weight.values[i * weight.step] * ((under if gap >= 0 else -over) * gap)
     return total
 
 
 @njit(nogil=True, cache=True)
-def _slope(demand, forecast, cu, cu_step, co, co_step, w, w_step, scale, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917 - compiled
+def _slope(demand, forecast, terms, scale, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - compiled
+    underage, overage, weight = terms
     for i in range(len(demand)):
-        under, over = cu[i * cu_step], co[i * co_step]
+        under, over = underage.values[i * underage.step], overage.values[i * overage.step]
         gap = demand[i] - forecast[i]
         slope = -under if gap >= 0 else over
         # two selections in turn are vectorised, one within the other is not
         slope = gap if gap != gap else slope  # noqa: PLR0124 - NaN where demand is
-        out[i] = w[i * w_step] * slope * scale
+        out[i] = weight.values[i * weight.step] * slope * scale

@@ -14,8 +14,9 @@ from lightgbm.basic import LightGBMError, _ConfigAliases
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .boosting import BoostedLoss, RowMemory, booster_arguments
+from .boosting import BoostedLoss
 from .censored import warn_if_hidden
+from .custom_objective import Objective, RowMemory, booster_arguments
 from .newsvendor import Newsvendor
 from .training_rows import censored, checked_rows, weighted_mean
 
@@ -226,18 +227,6 @@ class NewsvendorRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc] 
             return "mean_cost", problem.mean_cost(start + raw), False
 
         return mean_cost
-
-
-class Objective:
-    """Gradient and curvature for LightGBM, in either of its two signatures; made by `objective`."""
-
-    def __init__(self, loss: Loss, costs: Costs) -> None:
-        self._rows = RowMemory(loss, costs)
-
-    def __call__(self, first: Array, second: Array, weight: Array = None) -> tuple[Vector, Vector]:
-        """(demand, forecast, weight) from LGBMRegressor, or (forecast, Dataset) from `lightgbm.train`."""
-        demand, forecast, weight = booster_arguments(first, second, weight)
-        return self._rows.problem(demand, weight).derivatives(forecast)
 
 
 class Metric:

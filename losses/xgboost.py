@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .boosting import RowMemory, best_constant, booster_arguments
+from .boosting import best_constant
+from .custom_objective import Objective, RowMemory, booster_arguments
 
 if TYPE_CHECKING:
     from .boosting import Vector
@@ -16,18 +17,6 @@ if TYPE_CHECKING:
     from .training_rows import Costs
 
 __all__ = ["CustomMetric", "Metric", "Objective", "best_constant", "custom_metric", "metric", "objective"]
-
-
-class Objective:
-    """Gradient and curvature for XGBoost, in either of its two signatures; made by `objective`."""
-
-    def __init__(self, loss: Loss, costs: Costs) -> None:
-        self._rows = RowMemory(loss, costs)
-
-    def __call__(self, first: Array, second: Array, sample_weight: Array = None) -> tuple[Vector, Vector]:
-        """(demand, forecast, sample_weight) from XGBRegressor, or (forecast, DMatrix) from `xgboost.train`."""
-        demand, forecast, weight = booster_arguments(first, second, sample_weight)
-        return self._rows.problem(demand, weight).derivatives(forecast)
 
 
 class Metric:

@@ -17,7 +17,8 @@ from losses import (
     TobitNLL,
     UnitCosts,
 )
-from losses.boosting import DAMPING, BoostedLoss, RowMemory, best_constant, secant_curvature
+from losses.boosting import DAMPING, BoostedLoss, best_constant, secant_curvature
+from losses.custom_objective import RowMemory
 from losses.training_rows import costs_of_rows
 
 RNG = np.random.default_rng(7)
