@@ -1,14 +1,20 @@
 """Backtests over rolling windows: frames in, forecasts out."""
 
+from .asof import known_at
+from .columns import path_column, path_columns, quantile_column, quantile_levels
+from .derived import Derived, Made
 from .faults import Fault, InputError, Origin
-from .forecaster import FallbackWarning, Fitted, Forecaster, Known
-from .frames import History, forecasts_of, from_nixtla, quantile_column, quantile_levels
+from .forecaster import Ask, FallbackWarning, Fitted, Forecaster, Known
+from .frames import forecasts_of, from_nixtla
 from .hidden import FilledStockouts, fill_hidden
+from .history import History
 from .run import Backtest, Failure, ForecasterFailedError, Settings, backtest
 from .windows import RollingWindows, Window
 
 __all__ = [
+    "Ask",
     "Backtest",
+    "Derived",
     "Failure",
     "FallbackWarning",
     "Fault",
@@ -19,6 +25,7 @@ __all__ = [
     "History",
     "InputError",
     "Known",
+    "Made",
     "Origin",
     "RollingWindows",
     "Settings",
@@ -27,6 +34,9 @@ __all__ = [
     "fill_hidden",
     "forecasts_of",
     "from_nixtla",
+    "known_at",
+    "path_column",
+    "path_columns",
     "quantile_column",
     "quantile_levels",
 ]

@@ -30,6 +30,28 @@ def quantile_levels(columns: Sequence[str]) -> dict[float, str]:
     return dict(sorted(found.items()))
 
 
+PATH = re.compile(r"^path(\d+)$")
+
+
+def path_column(number: int) -> str:
+    """Name of the column of a sample path; numbers start at 1.
+
+    >>> path_column(12)
+    'path12'
+    """
+    return f"path{number}"
+
+
+def path_columns(columns: Sequence[str]) -> list[str]:
+    """Columns of sample paths among `columns`, by number.
+
+    >>> path_columns(["path10", "ds", "path2"])
+    ['path2', 'path10']
+    """
+    found = {int(m[1]): c for c in columns if (m := PATH.match(c))}
+    return [found[number] for number in sorted(found)]
+
+
 INDEX = ("index", "", "Unnamed: 0", "level_0")
 """Columns that a pandas index leaves in a file."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -10,17 +10,11 @@ import numpy as np
 import pandas as pd
 
 from .columns import QUANTILE, nixtla_models, quantile_column, quantile_levels
-from .faults import Fault, InputError, Origin, nearest, refuse
-from .forecaster import Known
-from .periods import calendar_of, gap_faults
-from .schemas import FORECASTS, HISTORY, STATIC, checked, dates_of, duplicate_faults
+from .faults import Fault, Origin, nearest, refuse
+from .schemas import FORECASTS, checked, duplicate_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    from .windows import Window
 
 
 def to_pandas(frame: Any) -> pd.DataFrame:  # noqa: ANN401 - any frame that narwhals reads
@@ -30,195 +24,6 @@ def to_pandas(frame: Any) -> pd.DataFrame:  # noqa: ANN401 - any frame that narw
     native = nw.from_native(frame)
     eager = native.collect() if isinstance(native, nw.LazyFrame) else native
     return eager.to_pandas()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class History:
-    """What was sold, by series and period: the panel that everything is measured on.
-
-    frame : unique_id (str), ds (Timestamp), y (float units), optional in_stock (share 0..1) and covariates;
-        sorted by unique_id and ds, without duplicates or gaps.
-    calendar : all periods from the first to the last, with a frequency.
-    static : one row a series, indexed by unique_id: hierarchy columns such as store and sku.
-    known_future, past_only : names of the covariates in `frame`.
-    ahead : unique_id, ds and the known-future covariates of periods after the calendar's end.
-    warnings : faults that do not stop the work.
-
-    Build it with `History.of`.
-    """
-
-    frame: pd.DataFrame
-    calendar: pd.DatetimeIndex
-    static: pd.DataFrame
-    known_future: tuple[str, ...] = ()
-    past_only: tuple[str, ...] = ()
-    ahead: pd.DataFrame = field(default_factory=pd.DataFrame)
-    warnings: tuple[Fault, ...] = field(default=(), repr=False)
-
-    @classmethod
-    def of(
-        cls,
-        frame: Any,  # noqa: ANN401 - any frame that narwhals reads
-        *,
-        freq: str | None = None,
-        static: Any = None,  # noqa: ANN401 - the same
-        known_future: Sequence[str] = (),
-        origin: Origin | None = None,
-    ) -> History:
-        """Check a long frame against the contract and build the panel.
-
-        freq : pandas frequency; None infers it.
-        static : frame with a column unique_id and one row a series, or None.
-        known_future : covariate columns known for the horizon too; all other extra columns are past-only. Rows after
-            the last sale of all series may carry them with an empty y.
-
-        Raises
-        ------
-        InputError
-            With every fault: missing column, bad date, NaN, negative or infinite y, in_stock outside 0..1,
-            duplicate (unique_id, ds), gap in a series, series without static row.
-
-        >>> weeks = pd.date_range("2026-01-05", periods=3, freq="W-MON")
-        >>> sales = pd.DataFrame({"unique_id": "a", "ds": weeks, "y": [3.0, 0.0, 2.0]})
-        >>> History.of(sales).calendar.freqstr
-        'W-MON'
-        """
-        given, ahead, origin = _split_ahead(to_pandas(frame), known_future, origin or Origin("history"))
-        long, faults = checked(given, HISTORY, origin)
-        if not {"unique_id", "ds", "y"} <= set(long.columns):
-            raise InputError(faults)
-        covariates = [c for c in long.columns if c not in ("unique_id", "ds", "y", "in_stock")]
-        faults += _covariate_faults(covariates, known_future, origin)
-        keyed = long[long["unique_id"].notna() & long["ds"].notna()]
-        faults += duplicate_faults(keyed, ["unique_id", "ds"], origin)
-        calendar, misplaced = calendar_of(keyed, freq, origin)
-        # a date that cannot be read would leave a gap that is none
-        broken = set(long.loc[long["ds"].isna(), "unique_id"])
-        faults += [] if broken and freq is None else misplaced
-        faults += gap_faults(keyed[~keyed["unique_id"].isin(broken)], calendar, origin)
-        table, without = _static(static, keyed["unique_id"].unique())
-        warnings = refuse(faults + without)
-        return cls(
-            frame=_in_order(long, covariates),
-            calendar=calendar,
-            static=table,
-            known_future=tuple(known_future),
-            past_only=tuple(c for c in covariates if c not in known_future),
-            ahead=ahead,
-            warnings=warnings,
-        )
-
-    @property
-    def unique_ids(self) -> NDArray[np.object_]:
-        """Series in their order: sorted as text."""
-        return self.static.index.to_numpy()
-
-    @property
-    def freq(self) -> str:
-        """Frequency of the calendar, as pandas spells it."""
-        return str(self.calendar.freqstr)
-
-    @property
-    def periods_per_week(self) -> float:
-        """Periods in a week; a calendar month counts as 365.25 / 12 days."""
-        span = (self.calendar[-1] - self.calendar[0]) / pd.Timedelta(days=7)
-        return float((len(self.calendar) - 1) / span)
-
-    def dense(self, column: str = "y") -> NDArray[np.float64]:
-        """[series, time] array of a column; NaN before a series starts and after it ends."""
-        rows = pd.Index(self.unique_ids).get_indexer(pd.Index(self.frame["unique_id"]))
-        cols = self.calendar.get_indexer(pd.DatetimeIndex(self.frame["ds"]))
-        out = np.full((len(self.unique_ids), len(self.calendar)), np.nan)
-        out[rows, cols] = self.frame[column].to_numpy(dtype=float)
-        return out
-
-    def known(self, window: Window, levels: tuple[float, ...], input_size: int | None = None) -> Known:
-        """Give what may be known at a window's cutoff; no later value is reachable from what is returned."""
-        frame, cutoff = self.frame, window.cutoff
-        past = frame[frame["ds"] <= cutoff]
-        if input_size is not None:
-            position = int(self.calendar.searchsorted(cutoff))
-            start = self.calendar[max(0, position + 1 - input_size)]
-            past = past[past["ds"] >= start]
-        active = past.loc[past["ds"] == cutoff, "unique_id"].to_numpy()
-        future = pd.DataFrame(
-            {
-                "unique_id": np.repeat(active, len(window.steps)),
-                "ds": np.tile(window.steps.to_numpy(), len(active)),
-            }
-        )
-        if self.known_future:
-            later = frame.loc[frame["ds"] > cutoff, ["unique_id", "ds", *self.known_future]]
-            known = pd.concat([part for part in (later, self.ahead) if len(part)]) if len(self.ahead) else later
-            future = future.merge(known, on=["unique_id", "ds"], how="left")
-            refuse(_unknown_future(future, self.known_future, self.calendar[-1]))
-        return Known(
-            cutoff=cutoff,
-            history=past.reset_index(drop=True),
-            future=future,
-            static=self.static.loc[self.static.index.isin(past["unique_id"].unique())],
-            freq=self.freq,
-            horizon=len(window.steps),
-            levels=levels,
-        )
-
-
-def _split_ahead(
-    frame: pd.DataFrame, known_future: Sequence[str], origin: Origin
-) -> tuple[pd.DataFrame, pd.DataFrame, Origin]:
-    """Set rows after the last sale apart, which have known-future covariates and no y."""
-    columns = ["unique_id", "ds", *known_future]
-    nothing = pd.DataFrame(columns=columns)
-    if not known_future or not {*columns, "y"} <= set(frame.columns):
-        return frame, nothing, origin
-    dates = dates_of(frame["ds"])
-    empty = frame["y"].isna() | (frame["y"].astype(str).str.strip() == "")
-    later = (empty & (dates > dates[~empty].max())).to_numpy()
-    ahead = frame.loc[later, columns].assign(ds=dates[later], unique_id=frame.loc[later, "unique_id"].astype(str))
-    ahead = ahead.drop_duplicates(["unique_id", "ds"]).reset_index(drop=True)
-    return frame.loc[~later], ahead if len(ahead) else nothing, origin.where(~later)
-
-
-def _unknown_future(future: pd.DataFrame, known_future: Sequence[str], end: pd.Timestamp) -> list[Fault]:
-    """Fault of each covariate that is not known beyond the history.
-
-    Within the history a series without rows has ended: its covariates stay missing, and it is not scored there.
-    """
-    future = future[future["ds"] > end]
-    lacking = [(name, future.loc[future[name].isna()].iloc[0]) for name in known_future if future[name].isna().any()]
-    return [
-        Fault("unknown-future", f"{name} is declared known-future and is not known for unique_id={row.unique_id!r} at "
-              f"{row.ds:%Y-%m-%d}", "history", "add rows for the periods to forecast, with an empty y")
-        for name, row in lacking
-    ]  # fmt: skip
-
-
-def _in_order(long: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
-    columns = [c for c in ("unique_id", "ds", "y", "in_stock") if c in long.columns]
-    return long[[*columns, *covariates]].sort_values(columns[:2], kind="stable").reset_index(drop=True)
-
-
-def _covariate_faults(covariates: Sequence[str], known_future: Sequence[str], origin: Origin) -> list[Fault]:
-    return [
-        Fault("missing-column", f"known-future covariate {name!r} is not a column", origin.source,
-              nearest(name, map(str, covariates)))
-        for name in known_future if name not in covariates
-    ]  # fmt: skip
-
-
-def _static(static: Any, unique_ids: NDArray[np.object_]) -> tuple[pd.DataFrame, list[Fault]]:  # noqa: ANN401
-    order = pd.Index(np.sort(unique_ids.astype(str)), name="unique_id", dtype=object)
-    if static is None:
-        return pd.DataFrame(index=order), []
-    table, faults = checked(to_pandas(static), STATIC, Origin("static"))
-    if "unique_id" not in table.columns:
-        return pd.DataFrame(index=order), faults
-    faults += duplicate_faults(table, ["unique_id"], Origin("static"))
-    table = table.drop_duplicates("unique_id").set_index("unique_id")
-    return table.reindex(order), faults + [
-        Fault("no-static-row", f"unique_id={uid!r} of the history has no row", "static", "add the row")
-        for uid in order.difference(table.index)
-    ]
 
 
 def from_nixtla(frame: Any, models: Sequence[str] | None = None) -> pd.DataFrame:  # noqa: ANN401
@@ -353,7 +158,6 @@ def complete_faults(forecasts: pd.DataFrame, wanted: pd.DataFrame, origin: Origi
 
 
 __all__ = [
-    "History",
     "complete_faults",
     "forecasts_of",
     "from_nixtla",

@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.util import hash_pandas_object
 
+from .asof import known_at
 from .faults import InputError, Origin
-from .forecaster import FallbackWarning
+from .forecaster import Ask, FallbackWarning
 from .frames import complete_faults, forecasts_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .forecaster import Forecaster
-    from .frames import History
+    from .history import History
     from .windows import RollingWindows, Window
 
 LIBRARIES = ("forecast-eval", "statsforecast", "mlforecast", "lightgbm")
@@ -225,7 +226,7 @@ def _keep(path: Path, forecasts: pd.DataFrame, outcome: _Outcome) -> None:
 def _forecast_unit(history: History, unit: _Unit, levels: tuple[float, ...], input_size: int | None) -> _Outcome:
     out, fitted = _Outcome(), None
     for window in unit.windows:
-        known = history.known(window, levels, input_size)
+        known = known_at(history, window, Ask(levels, input_size=input_size))
         try:
             with warnings.catch_warnings(record=True) as heard:
                 warnings.simplefilter("ignore")
@@ -233,7 +234,7 @@ def _forecast_unit(history: History, unit: _Unit, levels: tuple[float, ...], inp
                 fitted = unit.forecaster.fit(known) if fitted is None else fitted
                 made = fitted.predict(known)
             out.notes += [f"at {window.cutoff:%Y-%m-%d}: {w.message}" for w in heard]
-            out.forecasts.append(_contract(made, unit.model, window, known.future))
+            out.forecasts.append(_contract(made, unit.model, window, known.wanted()))
         except InputError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a forecaster raises is its failure, reported by name

@@ -29,10 +29,12 @@ def windows_of(spec: Backtest) -> RollingWindows:
     return RollingWindows(
         horizon=spec.horizon,
         step=spec.step,
-        n_windows=spec.windows,
+        n_windows=spec.windows or 1,
+        gap=spec.gap,
         refit=spec.refit,
         input_size=spec.input_size,
         last_cutoff=None if spec.last_cutoff is None else pd.Timestamp(spec.last_cutoff),
+        cutoffs=tuple(map(pd.Timestamp, spec.cutoffs)),
     )
 
 

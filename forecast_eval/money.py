@@ -181,14 +181,14 @@ def _playable_cutoffs(market: Market, windows: Sequence[Window]) -> list[int]:
         k
         for k, w in enumerate(windows)
         if sum(earlier.steps[-1] <= w.cutoff for earlier in windows) * len(market.unique_ids) >= PAIRS
-        and position_in(market.calendar, w.cutoff) <= last
+        and position_in(market.calendar, w.ordered_at) <= last
     ]
 
 
 def _boards(market: Market, models: Mapping[str, Predictions], plan: Plan) -> tuple[Board | None, Board]:
     playable, judged = judged_cutoffs(market, plan.windows, plan.judged)
     start = plan.windows[judged[0]].cutoff
-    position = {w.cutoff: position_in(market.calendar, w.cutoff) for w in plan.windows}
+    position = {w.cutoff: position_in(market.calendar, w.ordered_at) for w in plan.windows}
     reach = int(market.protection.max())
     earlier = [k for k in playable if position[plan.windows[k].cutoff] + reach <= position[start]]
 

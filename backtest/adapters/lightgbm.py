@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..frames import quantile_column
+from ..columns import quantile_column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -37,7 +37,7 @@ class Precomputed:
         return self
 
     def predict(self, known: Known) -> pd.DataFrame:
-        """Forecasts of `known.cutoff` for the rows of `known.future`."""
+        """Forecasts of `known.cutoff` for the rows of `known.wanted()`."""
         here = self.frame[self.frame["cutoff"] == known.cutoff]
         if here.empty:
             cutoffs = sorted({f"{c:%Y-%m-%d}" for c in self.frame["cutoff"]})
@@ -45,6 +45,6 @@ class Precomputed:
                 "missing-cutoff", f"no forecasts for cutoff {known.cutoff:%Y-%m-%d}; there are {', '.join(cutoffs)}",
                 self.origin.source, "add them, or set the windows to the file's cutoffs",
             )])  # fmt: skip
-        refuse(complete_faults(here, known.future, self.origin))
+        refuse(complete_faults(here, known.wanted(), self.origin))
         values = here.drop(columns=["model", "cutoff"]).dropna(axis=1, how="all")
-        return known.future[["unique_id", "ds"]].merge(values, how="left")
+        return known.wanted().merge(values, how="left")

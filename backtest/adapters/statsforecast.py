@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..columns import quantile_column, quantile_levels
 from ..faults import Fault, InputError, nearest
 from ..forecaster import FallbackWarning
-from ..frames import quantile_column, quantile_levels
 
 if TYPE_CHECKING:
     from ..forecaster import Fitted, Known

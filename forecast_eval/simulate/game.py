@@ -129,7 +129,7 @@ class Board:
 
     cutoffs : positions of the windows whose orders are played.
     series : positions of the series that have demand over the whole stretch.
-    times : positions in the calendar, from the first cutoff's next period to the end of the run-out.
+    times : positions in the calendar, from the period after the first order to the end of the run-out.
     governing : [series, time] position within `cutoffs` of the order that governs, -1 where none does.
     on_hand, in_transit : the state, for all series of the market.
     """
@@ -158,7 +158,7 @@ def board(
     playable : [series] whether every model has forecasts.
     """
     lead, step = market.lead_time, market.step
-    first = position_in(market.calendar, windows[cutoffs[0]].cutoff) + 1
+    first = position_in(market.calendar, windows[cutoffs[0]].ordered_at) + 1
     end = min(first + len(cutoffs) * step + int(lead.max()), len(market.calendar))
     times = np.arange(first, end)
     behind = (times - first)[None, :] - lead[:, None]  # periods since the first order's arrival [series, time]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from backtest import (
+    Ask,
     FilledStockouts,
     ForecasterFailedError,
     History,
@@ -19,6 +20,7 @@ from backtest import (
     Settings,
     backtest,
     forecasts_of,
+    known_at,
 )
 from backtest.adapters import LightGBM, Precomputed, SeasonalAverage, StatsForecastModel
 
@@ -98,7 +100,7 @@ def test_forecaster_is_handed_nothing_after_the_cutoff_but_known_future(market):
     made = backtest(market, {"peeking": _Peeking()}, windows=WINDOWS).forecasts
     rows = made.groupby("cutoff")["forecast"].first()
     assert rows.tolist() == [6 * n for n in (44, 45, 46, 47)]
-    known = market.known(WINDOWS.over(market.calendar)[0], LEVELS)
+    known = known_at(market, WINDOWS.over(market.calendar)[0], Ask(LEVELS))
     assert isinstance(known, Known)
     assert known.future.columns.tolist() == ["unique_id", "ds", "promo"]
     assert not known.future["promo"].isna().any()

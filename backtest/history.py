@@ -1,0 +1,190 @@
+"""The panel that everything is measured on: what was sold, by series and period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .faults import Fault, InputError, Origin, nearest, refuse
+from .frames import to_pandas
+from .periods import calendar_of, gap_faults
+from .schemas import HISTORY, STATIC, checked, dates_of, duplicate_faults
+from .vintages import checked_vintages, covariates_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What was sold, by series and period: the panel that everything is measured on.
+
+    frame : unique_id (str), ds (Timestamp), y (float units), optional in_stock (share 0..1) and covariates;
+        sorted by unique_id and ds, without duplicates or gaps.
+    calendar : all periods from the first to the last, with a frequency.
+    static : one row a series, indexed by unique_id: hierarchy columns such as store and sku.
+    known_future, past_only : names of the covariates in `frame`.
+    ahead : unique_id, ds and the known-future covariates of periods after the calendar's end.
+    vintages : unique_id, ds, as_of and covariates that were revised: what was known of a period from as_of on.
+    warnings : faults that do not stop the work.
+
+    Build it with `History.of`.
+    """
+
+    frame: pd.DataFrame
+    calendar: pd.DatetimeIndex
+    static: pd.DataFrame
+    known_future: tuple[str, ...] = ()
+    past_only: tuple[str, ...] = ()
+    ahead: pd.DataFrame = field(default_factory=pd.DataFrame)
+    vintages: tuple[pd.DataFrame, ...] = ()
+    warnings: tuple[Fault, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        frame: Any,  # noqa: ANN401 - any frame that narwhals reads
+        *,
+        freq: str | None = None,
+        static: Any = None,  # noqa: ANN401 - the same
+        known_future: Sequence[str] = (),
+        vintages: Sequence[Any] = (),
+        origin: Origin | None = None,
+    ) -> History:
+        """Check a long frame against the contract and build the panel.
+
+        freq : pandas frequency; None infers it.
+        static : frame with a column unique_id and one row a series, or None.
+        known_future : covariate columns known for the horizon too; all other extra columns are past-only. Rows after
+            the last sale of all series may carry them with an empty y.
+        vintages : frames unique_id, ds, as_of and covariates that were revised; at a cutoff the newest value whose
+            as_of is not after it is known. They are past-only, or known-future if `known_future` names them.
+
+        Raises
+        ------
+        InputError
+            With every fault: missing column, bad date, NaN, negative or infinite y, in_stock outside 0..1,
+            duplicate (unique_id, ds), gap in a series, series without static row.
+
+        >>> weeks = pd.date_range("2026-01-05", periods=3, freq="W-MON")
+        >>> sales = pd.DataFrame({"unique_id": "a", "ds": weeks, "y": [3.0, 0.0, 2.0]})
+        >>> History.of(sales).calendar.freqstr
+        'W-MON'
+        """
+        told, faults_told = checked_vintages(vintages, [str(c) for c in to_pandas(frame).columns])
+        plain = [name for name in known_future if name not in covariates_of(told)]
+        given, ahead, origin = _split_ahead(to_pandas(frame), plain, origin or Origin("history"))
+        long, faults = checked(given, HISTORY, origin)
+        if not {"unique_id", "ds", "y"} <= set(long.columns):
+            raise InputError(faults + faults_told)
+        covariates = [c for c in long.columns if c not in ("unique_id", "ds", "y", "in_stock")]
+        faults += faults_told + _covariate_faults(covariates, plain, origin)
+        keyed = long[long["unique_id"].notna() & long["ds"].notna()]
+        faults += duplicate_faults(keyed, ["unique_id", "ds"], origin)
+        calendar, misplaced = calendar_of(keyed, freq, origin)
+        # a date that cannot be read would leave a gap that is none
+        broken = set(long.loc[long["ds"].isna(), "unique_id"])
+        faults += [] if broken and freq is None else misplaced
+        faults += gap_faults(keyed[~keyed["unique_id"].isin(broken)], calendar, origin)
+        table, without = _static(static, keyed["unique_id"].unique())
+        warnings = refuse(faults + without)
+        return cls(
+            frame=_in_order(long, covariates),
+            calendar=calendar,
+            static=table,
+            known_future=tuple(known_future),
+            past_only=tuple(c for c in (*covariates, *covariates_of(told)) if c not in known_future),
+            ahead=ahead,
+            vintages=told,
+            warnings=warnings,
+        )
+
+    @property
+    def unique_ids(self) -> NDArray[np.object_]:
+        """Series in their order: sorted as text."""
+        return self.static.index.to_numpy()
+
+    @property
+    def freq(self) -> str:
+        """Frequency of the calendar, as pandas spells it."""
+        return str(self.calendar.freqstr)
+
+    @property
+    def periods_per_week(self) -> float:
+        """Periods in a week; a calendar month counts as 365.25 / 12 days."""
+        span = (self.calendar[-1] - self.calendar[0]) / pd.Timedelta(days=7)
+        return float((len(self.calendar) - 1) / span)
+
+    def dense(self, column: str = "y") -> NDArray[np.float64]:
+        """[series, time] array of a column; NaN before a series starts and after it ends."""
+        rows = pd.Index(self.unique_ids).get_indexer(pd.Index(self.frame["unique_id"]))
+        cols = self.calendar.get_indexer(pd.DatetimeIndex(self.frame["ds"]))
+        out = np.full((len(self.unique_ids), len(self.calendar)), np.nan)
+        out[rows, cols] = self.frame[column].to_numpy(dtype=float)
+        return out
+
+    def part(self, start: int, stop: int) -> History:
+        """Panel of the series at positions start to stop - 1, with the same calendar."""
+        static = self.static.iloc[start:stop]
+        ids = self.frame["unique_id"]
+        first, last = ids.searchsorted(static.index[0]), ids.searchsorted(static.index[-1], side="right")
+        return replace(
+            self,
+            frame=self.frame.iloc[int(first) : int(last)].reset_index(drop=True),
+            static=static,
+            ahead=_of(self.ahead, static.index),
+            vintages=tuple(_of(frame, static.index) for frame in self.vintages),
+        )
+
+
+def _of(frame: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
+    return frame[frame["unique_id"].isin(ids)].reset_index(drop=True) if len(frame) else frame
+
+
+def _split_ahead(
+    frame: pd.DataFrame, known_future: Sequence[str], origin: Origin
+) -> tuple[pd.DataFrame, pd.DataFrame, Origin]:
+    """Set rows after the last sale apart, which have known-future covariates and no y."""
+    columns = ["unique_id", "ds", *known_future]
+    nothing = pd.DataFrame(columns=columns)
+    if not known_future or not {*columns, "y"} <= set(frame.columns):
+        return frame, nothing, origin
+    dates = dates_of(frame["ds"])
+    empty = frame["y"].isna() | (frame["y"].astype(str).str.strip() == "")
+    later = (empty & (dates > dates[~empty].max())).to_numpy()
+    ahead = frame.loc[later, columns].assign(ds=dates[later], unique_id=frame.loc[later, "unique_id"].astype(str))
+    ahead = ahead.drop_duplicates(["unique_id", "ds"]).reset_index(drop=True)
+    return frame.loc[~later], ahead if len(ahead) else nothing, origin.where(~later)
+
+
+def _in_order(long: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    columns = [c for c in ("unique_id", "ds", "y", "in_stock") if c in long.columns]
+    return long[[*columns, *covariates]].sort_values(columns[:2], kind="stable").reset_index(drop=True)
+
+
+def _covariate_faults(covariates: Sequence[str], known_future: Sequence[str], origin: Origin) -> list[Fault]:
+    return [
+        Fault("missing-column", f"known-future covariate {name!r} is not a column", origin.source,
+              nearest(name, map(str, covariates)))
+        for name in known_future if name not in covariates
+    ]  # fmt: skip
+
+
+def _static(static: Any, unique_ids: NDArray[np.object_]) -> tuple[pd.DataFrame, list[Fault]]:  # noqa: ANN401
+    order = pd.Index(np.sort(unique_ids.astype(str)), name="unique_id", dtype=object)
+    if static is None:
+        return pd.DataFrame(index=order), []
+    table, faults = checked(to_pandas(static), STATIC, Origin("static"))
+    if "unique_id" not in table.columns:
+        return pd.DataFrame(index=order), faults
+    faults += duplicate_faults(table, ["unique_id"], Origin("static"))
+    table = table.drop_duplicates("unique_id").set_index("unique_id")
+    return table.reindex(order), faults + [
+        Fault("no-static-row", f"unique_id={uid!r} of the history has no row", "static", "add the row")
+        for uid in order.difference(table.index)
+    ]
