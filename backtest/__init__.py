@@ -8,7 +8,8 @@ from .forecaster import Ask, FallbackWarning, Fitted, Forecaster, Known
 from .frames import forecasts_of, from_nixtla
 from .hidden import FilledStockouts, fill_hidden
 from .history import History
-from .run import Backtest, Failure, ForecasterFailedError, Settings, backtest
+from .run import Backtest, Failure, ForecasterFailedError, Settings, Usage, WorkerLostError, backtest, plan_units
+from .stages import with_members
 from .windows import RollingWindows, Window
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "Origin",
     "RollingWindows",
     "Settings",
+    "Usage",
     "Window",
+    "WorkerLostError",
     "backtest",
     "fill_hidden",
     "forecasts_of",
@@ -37,6 +40,8 @@ __all__ = [
     "known_at",
     "path_column",
     "path_columns",
+    "plan_units",
     "quantile_column",
     "quantile_levels",
+    "with_members",
 ]

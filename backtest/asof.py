@@ -71,7 +71,11 @@ def _future(history: History, window: Window, active: np.ndarray[tuple[int], np.
 
 
 def _with_plans(future: pd.DataFrame, history: History, names: Sequence[str], window: Window) -> pd.DataFrame:
-    """Join what was planned; a series that ends inside the horizon has no rows there, which must not be seen."""
+    """Join what was planned.
+
+    A series that ends inside the horizon has no rows there, which must not be seen: it keeps its last value, or takes
+    that of the date where all series share it, as they do a holiday's.
+    """
     frame, last = history.frame, future["ds"].max()
     later = frame.loc[(frame["ds"] > window.cutoff) & (frame["ds"] <= last), [*KEY, *names]]
     rows = pd.concat([later, history.ahead[[*KEY, *names]]]) if len(history.ahead) else later
@@ -83,8 +87,8 @@ def _with_plans(future: pd.DataFrame, history: History, names: Sequence[str], wi
         shared = rows.groupby("ds")[list(names)].agg(["nunique", "first"])
         for name in names:
             own = joined["unique_id"].map(now[name])
-            common = shared[name]["first"].where(shared[name]["nunique"] == 1)
-            value = joined["ds"].map(common)
+            of_date = (shared[name]["nunique"] == 1) & (len(now[name].unique()) == 1)
+            value = joined["ds"].map(shared[name]["first"].where(of_date))
             joined[name] = joined[name].where(~ended, value.where(value.notna(), own))
     return joined
 

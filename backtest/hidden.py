@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from .forecaster import is_local
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,6 +53,11 @@ class FilledStockouts:
 
     forecaster: Forecaster
     periods: int = 4
+
+    @property
+    def local(self) -> bool:
+        """Whether the inner forecaster treats each series by itself."""
+        return is_local(self.forecaster)
 
     def fit(self, known: Known) -> Fitted:
         """Fit the inner forecaster to filled history."""

@@ -130,6 +130,8 @@ class History:
 
     def part(self, start: int, stop: int) -> History:
         """Panel of the series at positions start to stop - 1, with the same calendar."""
+        if start == 0 and stop == len(self.static):
+            return self
         static = self.static.iloc[start:stop]
         ids = self.frame["unique_id"]
         first, last = ids.searchsorted(static.index[0]), ids.searchsorted(static.index[-1], side="right")

@@ -2,73 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import time
-import traceback
+import tempfile
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from importlib.metadata import version
-from itertools import groupby
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pandas.util import hash_pandas_object
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from .asof import known_at
-from .faults import InputError, Origin
-from .forecaster import Ask, FallbackWarning
-from .frames import complete_faults, forecasts_of
+from .collect import Backtest, Collected, Usage
+from .derived import Derived
+from .faults import Fault, nearest, refuse
+from .forecaster import Ask
+from .spool import Spooled
+from .stages import Stages
+from .units import Store, units_of
+from .work import Failure, ForecasterFailedError, do_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
-    from pathlib import Path
 
     from .forecaster import Forecaster
     from .history import History
-    from .windows import RollingWindows, Window
-
-LIBRARIES = ("forecast-eval", "statsforecast", "mlforecast", "lightgbm")
-VERSIONS = tuple((name, version(name)) for name in LIBRARIES)
-"""What made a unit, beside its forecaster: with other versions it is made anew."""
+    from .units import Unit
+    from .windows import RollingWindows
+    from .work import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A forecaster that failed on a window, or gave less than it was asked for."""
+class WorkerLostError(RuntimeError):
+    """A worker process died, as it does when memory runs out, or could not load a forecaster; finished work is kept."""
 
-    model: str
-    cutoff: pd.Timestamp
-    error: str
-    traceback: str
-
-
-class ForecasterFailedError(RuntimeError):
-    """A forecaster failed and the backtest was told to stop there; finished units are kept."""
-
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
-        super().__init__(f"{failure.model} failed at cutoff {failure.cutoff:%Y-%m-%d}: {failure.error}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Backtest:
-    """What came of it.
-
-    forecasts : model, cutoff, unique_id, ds, forecast and quantile columns.
-    failures : forecasters that failed, by window.
-    notes : what forecasters said of series that they had to treat otherwise (`FallbackWarning`), by model.
-    seconds : model -> seconds of fitting and predicting; units that were found finished count what they took then.
-    """
-
-    forecasts: pd.DataFrame
-    failures: tuple[Failure, ...]
-    notes: dict[str, tuple[str, ...]]
-    seconds: dict[str, float]
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "a worker process died, most likely for lack of memory; finished work is kept: "
+            f"go on with fewer workers or a smaller shard ({why.splitlines()[0] if why else 'it gave no reason'})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,38 +47,28 @@ class Settings:
     """How to run.
 
     levels : quantile levels wanted from models that have them.
-    on_failure : stop at the first failure, or skip the window of that model and go on.
-    workers : processes.
-    units : folder where finished units are kept, one file each; None keeps nothing.
+    paths : sample paths wanted from models that can draw them.
+    seed : of whatever forecasters draw.
+    on_failure : stop at the first failure; skip the cutoffs at which a model failed; or fallback, give the series that
+        it failed on the forecasts of the model that `fallback` names.
+    workers : processes. What comes out does not depend on it.
+    shard : series in one unit of work of a forecaster that treats each series by itself.
+    units : folder where finished units are kept; None keeps nothing.
     """
 
     levels: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
-    on_failure: Literal["stop", "skip"] = "stop"
+    paths: int = 0
+    seed: int = 0
+    on_failure: Literal["stop", "skip", "fallback"] = "stop"
+    fallback: str | None = None
     workers: int = 1
+    shard: int = 1000
     units: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Unit:
-    """Work that is done, kept or lost as a whole: one forecaster from one fit to the next."""
-
-    model: str
-    forecaster: Forecaster
-    windows: tuple[Window, ...]
-    key: str
-
-
-@dataclass(slots=True, eq=False)
-class _Outcome:
-    forecasts: list[pd.DataFrame] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def backtest(
     history: History,
-    forecasters: Mapping[str, Forecaster],
+    forecasters: Mapping[str, Forecaster | Derived],
     *,
     windows: RollingWindows,
     settings: Settings | None = None,
@@ -115,35 +76,138 @@ def backtest(
 ) -> Backtest:
     """Fit and run every forecaster at every cutoff; each is handed only what was known then.
 
+    Work is done in units: a forecaster, the cutoffs that share a fit, and a shard of the series if it treats each by
+    itself. A finished unit is recognised by the content of the forecaster, the code, and the data that it could see.
+
+    forecasters : by name; a `Derived` one is made of the others' forecasts.
     progress : called with (model, finished units, all units) after each unit.
 
     Raises
     ------
     InputError
-        For windows that the history is too short for, or forecasts made elsewhere that lack rows.
+        For windows that the history is too short for, forecasts made elsewhere that lack rows, a forecaster that cannot
+        be pickled, a derived one whose members do not exist, or a fallback that does not.
     ForecasterFailedError
         When a forecaster fails and `settings.on_failure` is "stop".
+    WorkerLostError
+        When a worker process dies.
     """
-    from joblib import Parallel, delayed
-
     settings = settings or Settings()
-    spans = windows.over(history.calendar)
-    units = list(_units(history, forecasters, spans, windows, settings.levels))
-    jobs = (delayed(_run_unit)(history, unit, settings, windows.input_size) for unit in units)
-    workers = min(settings.workers, len(units)) or 1
-    outcomes: dict[int, _Outcome] = {}
-    with Parallel(n_jobs=workers, return_as="generator", max_nbytes=None) as parallel, _quietly(parallel(jobs)) as made:
-        for k, outcome in enumerate(made):
-            if outcome.failures and settings.on_failure == "stop":
-                raise ForecasterFailedError(outcome.failures[0])
-            outcomes[k] = outcome
-            if progress is not None:
-                progress(units[k].model, k + 1, len(units))
-    return _collected(units, outcomes)
+    _refuse_fallback(settings, forecasters)
+    ask = Ask(settings.levels, settings.paths, settings.seed, windows.input_size)
+    stages = Stages.of(forecasters, windows, history.calendar)
+    with _store(settings.units) as store:
+        units = [
+            unit
+            for spans, own in stages.base()
+            for unit in units_of(history, own, spans, ask=ask, shard=settings.shard)
+        ]
+        total = len(units) + stages.derivations
+        told = _telling(progress, total)
+        collected = Collected(
+            history, ask, store, fallback=settings.fallback if settings.on_failure == "fallback" else None
+        )
+        for unit, outcome in _done(history, units, ask, store, settings):
+            collected.add(unit, outcome)
+            _stop_at(outcome.failures, settings)
+            told(unit.model)
+        collected.settle()
+        for model, derived, spans in stages.derived():
+            failures = collected.derive(model, derived, spans)
+            _stop_at(failures, settings)
+            for _ in spans:
+                told(model)
+        return collected.result(stages)
+
+
+def plan_units(
+    history: History,
+    forecasters: Mapping[str, Forecaster | Derived],
+    *,
+    windows: RollingWindows,
+    settings: Settings,
+) -> dict[str, tuple[int, int]]:
+    """Units of each forecaster that `backtest` would do: (all, those that are finished already); nothing is run."""
+    ask = Ask(settings.levels, settings.paths, settings.seed, windows.input_size)
+    counts: dict[str, tuple[int, int]] = {}
+    for spans, own in Stages.of(forecasters, windows, history.calendar).base():
+        for unit in units_of(history, own, spans, ask=ask, shard=settings.shard):
+            every, finished = counts.get(unit.model, (0, 0))
+            there = settings.units is not None and Store(settings.units).find(unit) is not None
+            counts[unit.model] = (every + 1, finished + there)
+    return counts
+
+
+def _refuse_fallback(settings: Settings, forecasters: Mapping[str, Forecaster | Derived]) -> None:
+    if settings.on_failure != "fallback":
+        return
+    name = settings.fallback
+    own = [model for model, forecaster in forecasters.items() if not isinstance(forecaster, Derived)]
+    if name is None or name not in own:
+        what = "on_failure=fallback names no forecaster" if name is None else f"fallback={name!r} is not a forecaster"
+        refuse([Fault("fallback", what, "settings.fallback", nearest(name or "", own))])
+
+
+def _stop_at(failures: list[Failure], settings: Settings) -> None:
+    if failures and settings.on_failure == "stop":
+        raise ForecasterFailedError(failures[0])
+
+
+def _telling(progress: Callable[[str, int, int], None] | None, total: int) -> Callable[[str], None]:
+    done = 0
+
+    def tell(model: str) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(model, done, total)
+
+    return tell
 
 
 @contextmanager
-def _quietly(stream: Generator[_Outcome]) -> Iterator[Iterator[_Outcome]]:
+def _store(folder: Path | None) -> Iterator[Store]:
+    """Where finished units lie: the folder that is wanted, or one that is thrown away."""
+    if folder is not None:
+        store = Store(folder)
+        store.open()
+        yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="backtest-") as passing:
+        yield Store(Path(passing))
+
+
+def _done(
+    history: History, units: list[Unit], ask: Ask, store: Store, settings: Settings
+) -> Iterator[tuple[Unit, Outcome]]:
+    """Do all units, in whatever order they end; the longest are begun first."""
+    order = sorted(range(len(units)), key=lambda k: units[k].start - units[k].stop)
+    workers = min(settings.workers, len(units)) or 1
+    if workers == 1:
+        yield from ((units[k], do_unit(history, units[k], ask, store)) for k in order)
+        return
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    with tempfile.TemporaryDirectory(prefix="backtest-panel-") as folder:
+        panel = Spooled.write(history, Path(folder))
+        jobs = (delayed(_numbered)(k, panel, units[k], ask, store) for k in order)
+        with (
+            parallel_config("loky", n_jobs=workers, inner_max_num_threads=threads),
+            Parallel(return_as="generator_unordered", max_nbytes=None) as parallel,
+            _quietly(parallel(jobs)) as made,
+        ):
+            try:
+                for k, outcome in made:
+                    yield units[k], outcome
+            except BrokenProcessPool as error:
+                raise WorkerLostError(str(error)) from error
+
+
+def _numbered(number: int, panel: Spooled, unit: Unit, ask: Ask, store: Store) -> tuple[int, Outcome]:
+    return number, do_unit(panel, unit, ask, store)
+
+
+@contextmanager
+def _quietly(stream: Generator[tuple[int, Outcome]]) -> Iterator[Iterator[tuple[int, Outcome]]]:
     """Close a stream of work without joblib's words on work that was cut short: that is what stopping means."""
     try:
         yield stream
@@ -153,122 +217,13 @@ def _quietly(stream: Generator[_Outcome]) -> Iterator[Iterator[_Outcome]]:
             stream.close()
 
 
-def _units(
-    history: History,
-    forecasters: Mapping[str, Forecaster],
-    spans: tuple[Window, ...],
-    windows: RollingWindows,
-    levels: tuple[float, ...],
-) -> Iterator[_Unit]:
-    seen = _Hashes(history)
-    for model, forecaster in forecasters.items():
-        for _, block in groupby(spans, key=lambda w: w.fitted_at):
-            together = tuple(block)
-            key = hashlib.sha256(repr((VERSIONS, forecaster, levels, windows.input_size, together)).encode())
-            key.update(seen.of(together))
-            yield _Unit(model, forecaster, together, key.hexdigest()[:24])
-
-
-class _Hashes:
-    """Hashes of what a unit can see, so that a new week of data leaves older units as they are."""
-
-    def __init__(self, history: History) -> None:
-        self._ds = history.frame["ds"].to_numpy()
-        self._rows = hash_pandas_object(history.frame, index=False).to_numpy()
-        ahead = history.frame[["unique_id", "ds", *history.known_future]]
-        self._ahead = hash_pandas_object(ahead, index=False).to_numpy()
-        self._beyond = history.ahead
-        self._static = hash_pandas_object(history.static).to_numpy()
-        self._first = history.frame.groupby("unique_id")["ds"].min().reindex(history.static.index).to_numpy()
-        columns = (list(history.frame.columns), list(history.static.columns), history.known_future)
-        self._columns = repr(columns).encode()
-
-    def of(self, block: tuple[Window, ...]) -> bytes:
-        """Whole rows up to the block's last cutoff, and known-future covariates up to its last step."""
-        cutoff, end = block[-1].cutoff, block[-1].steps[-1]
-        later = (self._ds > cutoff) & (self._ds <= end)
-        beyond = self._beyond[self._beyond["ds"] <= end] if len(self._beyond) else self._beyond
-        parts = (
-            self._rows[self._ds <= cutoff],
-            self._ahead[later],
-            hash_pandas_object(beyond, index=False).to_numpy(),
-            self._static[self._first <= cutoff],
-        )
-        return self._columns + b"".join(part.tobytes() for part in parts)
-
-
-def _run_unit(history: History, unit: _Unit, settings: Settings, input_size: int | None) -> _Outcome:
-    path = None if settings.units is None else settings.units / f"{unit.key}.parquet"
-    if path is not None and path.exists():
-        kept = pd.read_parquet(path)
-        facts = dict(pq.read_schema(path).metadata or {})
-        noted = json.loads(facts[b"notes"])
-        # equal forecasters share their work, whatever they are called
-        return _Outcome([kept.assign(model=unit.model)], [], noted, float(facts[b"seconds"]))
-    start = time.perf_counter()
-    outcome = _forecast_unit(history, unit, settings.levels, input_size)
-    outcome.seconds = time.perf_counter() - start
-    if path is not None and not outcome.failures:
-        _keep(path, pd.concat(outcome.forecasts, ignore_index=True), outcome)
-    return outcome
-
-
-def _keep(path: Path, forecasts: pd.DataFrame, outcome: _Outcome) -> None:
-    """Write a finished unit, whole or not at all, with what it took and what was noted."""
-    table = pa.Table.from_pandas(forecasts, preserve_index=False)
-    facts = {b"seconds": str(outcome.seconds).encode(), b"notes": json.dumps(outcome.notes).encode()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **facts}), partial)
-    partial.replace(path)
-
-
-def _forecast_unit(history: History, unit: _Unit, levels: tuple[float, ...], input_size: int | None) -> _Outcome:
-    out, fitted = _Outcome(), None
-    for window in unit.windows:
-        known = known_at(history, window, Ask(levels, input_size=input_size))
-        try:
-            with warnings.catch_warnings(record=True) as heard:
-                warnings.simplefilter("ignore")
-                warnings.simplefilter("always", FallbackWarning)
-                fitted = unit.forecaster.fit(known) if fitted is None else fitted
-                made = fitted.predict(known)
-            out.notes += [f"at {window.cutoff:%Y-%m-%d}: {w.message}" for w in heard]
-            out.forecasts.append(_contract(made, unit.model, window, known.wanted()))
-        except InputError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a forecaster raises is its failure, reported by name
-            text = f"{type(error).__name__}: {error}".rstrip(".")
-            out.failures.append(Failure(unit.model, window.cutoff, text, traceback.format_exc()))
-    return out
-
-
-def _contract(made: pd.DataFrame, model: str, window: Window, wanted: pd.DataFrame) -> pd.DataFrame:
-    """Check what a forecaster gave back, and put it into the contract."""
-    try:
-        long = forecasts_of(made.assign(model=model, cutoff=window.cutoff), origin=Origin(model))
-        faults = complete_faults(long, wanted, Origin(model))
-    except InputError as error:
-        raise ValueError(f"its forecasts break the contract: {error.faults[0]}") from error
-    if faults:
-        raise ValueError(f"its forecasts break the contract: {faults[0]}")
-    return long
-
-
-def _collected(units: list[_Unit], outcomes: Mapping[int, _Outcome]) -> Backtest:
-    frames = [frame for outcome in outcomes.values() for frame in outcome.forecasts]
-    failures = [failure for outcome in outcomes.values() for failure in outcome.failures]
-    if not frames:
-        first = failures[0]
-        raise ForecasterFailedError(first)
-    seconds: dict[str, float] = {}
-    for k, outcome in outcomes.items():
-        seconds[units[k].model] = seconds.get(units[k].model, 0.0) + outcome.seconds
-    notes: dict[str, tuple[str, ...]] = {}
-    for k, outcome in outcomes.items():
-        if outcome.notes:
-            notes[units[k].model] = (*notes.get(units[k].model, ()), *outcome.notes)
-    forecasts = pd.concat(frames, ignore_index=True)
-    levels = sorted((c for c in forecasts.columns if c.startswith("q")), key=lambda c: float(c[1:]))
-    order = ["model", "cutoff", "unique_id", "ds", "forecast", *levels]
-    return Backtest(forecasts[order], tuple(failures), notes, seconds)
+__all__ = [
+    "Backtest",
+    "Failure",
+    "ForecasterFailedError",
+    "Settings",
+    "Usage",
+    "WorkerLostError",
+    "backtest",
+    "plan_units",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -90,6 +90,25 @@ class RollingWindows:
             ahead = pd.date_range(cutoff, periods=self.gap + self.horizon + 1, freq=calendar.freq)[1:]
             windows.append(Window(cutoff, ahead[self.gap :], fitted_at, ahead[: self.gap]))
         return tuple(windows)
+
+    def before(self, calendar: pd.DatetimeIndex, count: int) -> tuple[Window, ...]:
+        """Windows before the first one, as far apart as the windows are.
+
+        Raises InputError where the calendar does not reach back so far, or the windows are not evenly apart.
+        """
+        if not count:
+            return ()
+        spacing = self.spacing(calendar)
+        first = position_in(calendar, self.over(calendar)[0].cutoff)
+        if spacing is None or first - count * spacing < 1:
+            why = "the cutoffs are not evenly apart"
+            if spacing is not None:
+                why = f"they reach {count * spacing} periods before the first cutoff, and only {first} are known there"
+            refuse([Fault("too-few-windows", f"{count} earlier windows are needed, and {why}", "windows",
+                          "give fewer windows or a longer history, or let fewer windows teach")])  # fmt: skip
+        assert spacing is not None
+        last = calendar[first - spacing]
+        return replace(self, step=spacing, n_windows=count, last_cutoff=last, cutoffs=()).over(calendar)
 
     def spacing(self, calendar: pd.DatetimeIndex) -> int | None:
         """Periods from one cutoff to the next, or None where they are not all the same."""

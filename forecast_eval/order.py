@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from backtest import Fault, InputError, RollingWindows, backtest
+from backtest import Fault, InputError, RollingWindows, backtest, with_members
 from backtest.faults import refuse
 
-from .build import forecasters_of, policies_of, settings_of, windows_of
+from .build import forecasters_of, policies_of, settings_of, step_of, windows_of
 from .config import resolved_path
 from .layout import open_mapped, with_unique_id
 from .pipeline import market_of
@@ -55,8 +55,8 @@ def orders(
     market = market_of(config, inputs)
     market.needs_horizon(config.backtest.horizon)
     earlier, now = _windows(config, inputs)
-    forecaster = {name: forecasters_of(config, inputs.history, base)[name]}
-    settings = replace(settings_of(config.backtest, units), on_failure="stop")
+    forecaster = with_members(forecasters_of(config, inputs.history, base), name)
+    settings = replace(settings_of(config.backtest, config.seed, units), on_failure="stop", fallback=None)
     made = [
         backtest(inputs.history, forecaster, windows=spans, settings=settings, progress=progress).forecasts
         for spans in (earlier, now)
@@ -100,7 +100,8 @@ def _windows(config: Config, inputs: Inputs) -> tuple[RollingWindows, RollingWin
     The model is fitted anew at the last one, whatever `refit` says.
     """
     spec, calendar = config.backtest, inputs.history.calendar
-    earlier = replace(windows_of(spec), n_windows=config.order.windows, last_cutoff=None)
+    step = step_of(spec, inputs.history)
+    earlier = replace(windows_of(spec), step=step, n_windows=config.order.windows, last_cutoff=None, cutoffs=())
     return earlier, replace(earlier, n_windows=1, last_cutoff=calendar[-1])
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden
 from backtest.faults import attempt, nearest, refuse
 
-from .build import forecasters_of, policies_of, settings_of, windows_of
+from .build import forecasters_of, policies_of, settings_of, step_of, windows_of
 from .config import PeriodsOfSupplySpec, load_config
 from .money import Money, Plan, Versus, judge, judged_cutoffs
 from .quality import data_facts, fingerprint
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from backtest import Forecaster, History, Window
+    from backtest import Forecaster, History, Usage, Window
 
     from .config import Config
     from .read import Inputs
@@ -144,7 +144,8 @@ def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster], 
     history = inputs.history
     forecasters = attempt(lambda: forecasters_of(config, history, base), faults)
     windows = attempt(lambda: windows_of(config.backtest).over(history.calendar), faults)
-    attempt(lambda: market_of(config, inputs).needs_horizon(config.backtest.horizon), faults)
+    if windows is not None and windows_of(config.backtest).spacing(history.calendar) is not None:
+        attempt(lambda: market_of(config, inputs).needs_horizon(config.backtest.horizon), faults)
     attempt(lambda: _fits(config, history), faults)
     refuse(faults)
     assert forecasters is not None
@@ -181,7 +182,7 @@ def market_of(config: Config, inputs: Inputs) -> Market:
         demand=demand,
         believed=believed,
         economics=inputs.economics,
-        step=config.backtest.step,
+        step=step_of(config.backtest, history),
     )
 
 
@@ -210,7 +211,7 @@ def _backtest(session: Session) -> None:
             session.inputs.history,
             session.forecasters,
             windows=windows_of(config.backtest),
-            settings=settings_of(config.backtest, run.units),
+            settings=settings_of(config.backtest, config.seed, run.units),
             progress=session.on("backtest"),
         )
     except ForecasterFailedError as error:
@@ -222,8 +223,23 @@ def _backtest(session: Session) -> None:
     failures = [f"{f.model} failed at cutoff {f.cutoff:%Y-%m-%d}: {f.error}" for f in result.failures]
     fallbacks = [f"{model} {noted[0]} (and {len(noted) - 1} more such notes)" for model, noted in result.notes.items()]
     run.record(
-        "backtest", failures=failures, fallbacks=fallbacks, seconds={m: round(s, 1) for m, s in result.seconds.items()}
+        "backtest",
+        failures=failures,
+        fallbacks=fallbacks,
+        usage={model: _usage(used) for model, used in result.usage.items()},
     )
+
+
+def _usage(used: Usage) -> dict[str, float | None]:
+    """What a forecaster took, for people: seconds, milliseconds a series, megabytes."""
+    peak = None if np.isnan(used.peak_memory) else round(used.peak_memory / 1e6)
+    return {
+        "fit_seconds": round(used.fit_seconds, 1),
+        "predict_seconds": round(used.predict_seconds, 1),
+        "latency_ms": round(1000 * used.latency, 2) if used.forecasts else None,
+        "peak_mb": peak,
+        "failures": used.failures,
+    }
 
 
 def _score(session: Session) -> None:
@@ -310,7 +326,7 @@ def simulate(session: Session) -> Money:
         clusters=clusters_of(inputs.history, config.compare.cluster),
         block=config.compare.block,
         trending=session.trending,
-        per_week=inputs.history.periods_per_week / config.backtest.step,
+        per_week=inputs.history.periods_per_week / market.step,
     )
     forecasts = session.run.read("forecasts")
     models = predictions(forecasts, session.windows, market.unique_ids, models=tuple(config.forecasters))

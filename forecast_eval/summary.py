@@ -152,7 +152,6 @@ def _run_facts(session: Session) -> list[tuple[str, str]]:
     return [
         ("cutoffs", f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}, horizon "
                     f"{len(windows[0].steps)}"),
-        ("seconds of fitting and predicting", ", ".join(f"{m} {s:g}" for m, s in manifest["seconds"].items())),
         ("seed", str(manifest["seed"])),
         ("data fingerprint", manifest["data"]),
         ("metric definitions", ", ".join(f"{m} {v}" for m, v in manifest["metrics"].items())),

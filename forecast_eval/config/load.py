@@ -50,7 +50,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_known(self) -> Config:
-        for key, name in (("compare.incumbent", self.compare.incumbent), ("order.model", self.order.model)):
+        for key, name in (
+            ("compare.incumbent", self.compare.incumbent),
+            ("order.model", self.order.model),
+            ("backtest.fallback", self.backtest.fallback),
+        ):
             if name is not None and name not in self.forecasters:
                 raise ValueError(f"{key}={name!r} is not a forecaster; {nearest(name, self.forecasters)}")
         return self

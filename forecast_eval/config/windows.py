@@ -14,6 +14,10 @@ class Backtest(Section):
     """Rolling windows, in periods of the history; see `backtest.RollingWindows`.
 
     windows : number of cutoffs; or give the cutoffs themselves.
+    paths : sample paths kept of the models that can draw them; the simulation then uses them.
+    on_failure : stop at the first failure of a forecaster; skip the cutoffs at which it failed; or fallback: the series
+        that it failed on get the forecasts of the model that `fallback` names.
+    shard : series in one unit of work, of forecasters that treat each series by itself.
     hidden_demand : what training does with stockout periods: take sales as they are, or fill them with the mean of
         the last stocked periods.
     """
@@ -28,8 +32,11 @@ class Backtest(Section):
     cutoffs: tuple[datetime, ...] = ()
     quantiles: tuple[Level, ...] = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
     hidden_demand: Literal["as_is", "fill"] = "fill"
-    on_failure: Literal["stop", "skip"] = "stop"
+    paths: Annotated[int, Field(ge=0, le=10_000)] = 0
+    on_failure: Literal["stop", "skip", "fallback"] = "stop"
+    fallback: str | None = None
     workers: Count = 2
+    shard: Count = 1000
 
     @field_validator("quantiles")
     @classmethod
@@ -40,4 +47,6 @@ class Backtest(Section):
     def _where(self) -> Backtest:
         if (self.windows is None) == (not self.cutoffs):
             raise ValueError("give either windows, a number, or cutoffs, a list of dates")
+        if (self.on_failure == "fallback") != (self.fallback is not None):
+            raise ValueError("on_failure: fallback and fallback, a forecaster's name, go together")
         return self

@@ -1,0 +1,208 @@
+"""What units gave, put together: fallbacks, derived forecasters, and the tables of a backtest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .asof import known_at
+from .columns import path_columns, quantile_levels
+from .derived import Made
+from .faults import InputError
+from .units import Facts
+from .work import ForecasterFailedError, failed, heard, in_contract, timed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .derived import Derived
+    from .forecaster import Ask, Known
+    from .history import History
+    from .stages import Stages
+    from .units import Store, Unit
+    from .windows import Window
+    from .work import Failure, Outcome
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a forecaster took.
+
+    fit_seconds, predict_seconds : wall time, over all units. A model that estimates and forecasts in one pass counts it
+        where its adapter says.
+    forecasts : series forecast, counted at every cutoff.
+    peak_memory : bytes of the process at its largest while it worked; NaN where the system does not tell.
+    failures : windows, or shards of a window, on which it failed.
+    """
+
+    fit_seconds: float = 0.0
+    predict_seconds: float = 0.0
+    forecasts: int = 0
+    peak_memory: float = float("nan")
+    failures: int = 0
+
+    def add(self, facts: Facts) -> None:
+        """Add what one unit took."""
+        self.fit_seconds += facts.fit_seconds
+        self.predict_seconds += facts.predict_seconds
+        self.forecasts += facts.forecasts
+        self.peak_memory = float(np.fmax(self.peak_memory, facts.peak_memory))
+
+    @property
+    def latency(self) -> float:
+        """Mean seconds to forecast one series at one cutoff, fitting left out; NaN where there was none."""
+        return self.predict_seconds / self.forecasts if self.forecasts else float("nan")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backtest:
+    """What came of it.
+
+    forecasts : model, cutoff, unique_id, ds, forecast and quantile columns.
+    paths : model, cutoff, unique_id, ds and one column a sample path, of the models that have them; None where none
+        has.
+    failures : forecasters that failed, by window and series.
+    notes : what forecasters said of series that they had to treat otherwise (`FallbackWarning`), by model.
+    usage : what each forecaster took; units that were found finished count what they took then.
+    """
+
+    forecasts: pd.DataFrame
+    paths: pd.DataFrame | None
+    failures: tuple[Failure, ...]
+    notes: dict[str, tuple[str, ...]]
+    usage: dict[str, Usage]
+
+
+@dataclass(slots=True, eq=False)
+class Collected:
+    """Forecasts by model and cutoff, as they come in."""
+
+    history: History
+    ask: Ask
+    store: Store
+    fallback: str | None = None
+    frames: dict[tuple[str, pd.Timestamp], dict[int, pd.DataFrame]] = field(default_factory=dict)
+    finished: list[Unit] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    notes: dict[str, dict[tuple[pd.Timestamp, int], list[str]]] = field(default_factory=dict)
+    usage: dict[str, Usage] = field(default_factory=dict)
+
+    def add(self, unit: Unit, outcome: Outcome) -> None:
+        """Take in a unit; forecasts that lie in the store are read at the end."""
+        self._count(unit.model, outcome.facts, (unit.windows[0].cutoff, unit.start))
+        self.failures += outcome.failures
+        self.usage[unit.model].failures += len(outcome.failures)
+        if outcome.forecasts is not None:
+            self._keep(unit, outcome.forecasts)
+        elif not outcome.failures:
+            self.finished.append(unit)
+
+    def settle(self) -> None:
+        """Read what lies in the store, and do what is to be done about failures."""
+        for unit in self.finished:
+            self._keep(unit, self.store.read(unit))
+        self.finished.clear()
+        for failure in sorted(self.failures, key=lambda f: (f.cutoff, f.model, f.series or (0, 0))):
+            if self.fallback is None or not self._fall_back(failure):
+                self.frames.pop((failure.model, failure.cutoff), None)
+
+    def derive(self, model: str, derived: Derived, spans: Sequence[Window]) -> list[Failure]:
+        """Make a derived forecaster's forecasts of all windows."""
+        self.usage.setdefault(model, Usage())
+        failures = []
+        for window in spans:
+            facts = Facts()
+            try:
+                known = known_at(self.history, window, self.ask)
+                made = Made(self._now(derived, window), self._past(derived, window, known))
+                with heard(facts, window):
+                    frame = timed(facts, "predict_seconds", derived.derive, known, made)
+                whole = in_contract(frame, model, window, known)
+                self.frames[model, window.cutoff] = {0: whole}
+                facts.forecasts = len(known.future) // known.horizon
+            except InputError:
+                raise
+            except Exception as error:  # noqa: BLE001 - as for forecasters that are fitted
+                failures.append(failed(model, window, error))
+            self._count(model, facts, (window.cutoff, 0))
+        self.failures += failures
+        self.usage[model].failures += len(failures)
+        return failures
+
+    def result(self, stages: Stages) -> Backtest:
+        """Tables in the order of models, cutoffs, series and periods, the windows of the backtest only."""
+        parts = [
+            self._at(model, window.cutoff)
+            for model in stages.forecasters for window in stages.spans
+            if (model, window.cutoff) in self.frames
+        ]  # fmt: skip
+        failures = tuple(sorted(self.failures, key=lambda f: (list(stages.forecasters).index(f.model), f.cutoff)))
+        if not parts:
+            raise ForecasterFailedError(failures[0])
+        whole = pd.concat(parts, ignore_index=True)
+        levels, paths = quantile_levels(list(whole.columns)), path_columns(list(whole.columns))
+        keys = ["model", "cutoff", "unique_id", "ds"]
+        courses = whole.loc[whole[paths[0]].notna(), [*keys, *paths]].reset_index(drop=True) if paths else None
+        notes = {
+            model: tuple(text for _, said in sorted(self.notes[model].items()) for text in said)
+            for model in stages.forecasters
+            if self.notes.get(model)
+        }
+        usage = {model: self.usage[model] for model in stages.forecasters if model in self.usage}
+        return Backtest(whole[[*keys, "forecast", *levels.values()]], courses, failures, notes, usage)
+
+    def _count(self, model: str, facts: Facts, place: tuple[pd.Timestamp, int]) -> None:
+        self.usage.setdefault(model, Usage()).add(facts)
+        if facts.notes:
+            self.notes.setdefault(model, {})[place] = facts.notes
+
+    def _keep(self, unit: Unit, forecasts: pd.DataFrame) -> None:
+        for cutoff, part in forecasts.groupby("cutoff", sort=False):
+            assert isinstance(cutoff, pd.Timestamp)
+            self.frames.setdefault((unit.model, cutoff), {})[unit.start] = part
+
+    def _at(self, model: str, cutoff: pd.Timestamp) -> pd.DataFrame:
+        shards = self.frames[model, cutoff]
+        whole = pd.concat([shards[start] for start in sorted(shards)], ignore_index=True)
+        whole.insert(0, "model", model)
+        return whole
+
+    def _fall_back(self, failure: Failure) -> bool:
+        """Give the series that a model failed on the fallback's forecasts, and say so."""
+        assert self.fallback is not None
+        there = self.frames.get((self.fallback, failure.cutoff))
+        if there is None or failure.model == self.fallback:
+            return False
+        start, stop = failure.series or (0, len(self.history.static))
+        whole = pd.concat([there[k] for k in sorted(there)], ignore_index=True)
+        mine = whole[whole["unique_id"].isin(self.history.static.index[start:stop])]
+        self.frames.setdefault((failure.model, failure.cutoff), {})[start] = mine
+        text = f"at {failure.cutoff:%Y-%m-%d}: {mine['unique_id'].nunique()} series got the forecasts of "
+        self.notes.setdefault(failure.model, {}).setdefault((failure.cutoff, start), []).append(
+            f"{text}{self.fallback}: {failure.error}"
+        )
+        return True
+
+    def _now(self, derived: Derived, window: Window) -> pd.DataFrame:
+        lacking = [name for name in derived.members if (name, window.cutoff) not in self.frames]
+        if lacking:
+            raise ValueError(f"{', '.join(lacking)} has no forecasts at this cutoff")
+        return pd.concat([self._at(name, window.cutoff) for name in derived.members], ignore_index=True)
+
+    def _past(self, derived: Derived, window: Window, known: Known) -> pd.DataFrame:
+        """Forecasts of earlier cutoffs with what came of them, as far as that was known."""
+        earlier = [
+            self._at(name, cutoff)
+            for name in derived.members
+            for cutoff in sorted(c for model, c in self.frames if model == name and c < window.cutoff)
+        ]
+        if not earlier:
+            return pd.DataFrame(columns=["model", "cutoff", "unique_id", "ds", "step", "forecast", "y"])
+        past = pd.concat(earlier, ignore_index=True)
+        past = past.drop(columns=path_columns(list(past.columns)))
+        past["step"] = past.groupby(["model", "cutoff", "unique_id"], sort=False).cumcount() + 1
+        seen = [c for c in ("unique_id", "ds", "y", "in_stock") if c in known.history]
+        return past[past["ds"] <= window.cutoff].merge(known.history[seen], on=["unique_id", "ds"])

@@ -1,0 +1,250 @@
+"""Units of work: what they are, by what they are recognised, and how finished ones are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from pandas.util import hash_pandas_object
+
+from .faults import Fault, InputError
+from .forecaster import is_local
+from .spool import offsets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .forecaster import Ask, Forecaster
+    from .history import History
+    from .windows import Window
+
+LIBRARIES = ("numpy", "pandas", "statsforecast", "mlforecast", "lightgbm", "neuralforecast", "torch")
+STALE = 3600.0
+"""Seconds after which a half-written file is nobody's any more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """Work that is done, kept or lost as a whole: a forecaster, the cutoffs that share a fit, a shard of the series.
+
+    windows : the cutoffs from one fit to the next; one, where every cutoff is fitted anew.
+    start, stop : positions of the series; all of them for a forecaster that learns from all.
+    key : what the unit is recognised by: forecaster, data that it can see, windows, versions.
+    """
+
+    model: str
+    forecaster: Forecaster
+    windows: tuple[Window, ...]
+    start: int
+    stop: int
+    key: str
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a unit took, and what was noted.
+
+    fit_seconds, predict_seconds : wall time; peak_memory : bytes of the process at its largest, NaN where unknown.
+    forecasts : series forecast, counted at every cutoff.
+    notes : what the forecaster said of series that it had to treat otherwise.
+    """
+
+    fit_seconds: float = 0.0
+    predict_seconds: float = 0.0
+    peak_memory: float = float("nan")
+    forecasts: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def units_of(
+    history: History, forecasters: Mapping[str, Forecaster], spans: tuple[Window, ...], *, ask: Ask, shard: int
+) -> Iterator[Unit]:
+    """All units of a backtest: by forecaster, then by fit, then by shard of the series."""
+    seen, count = _Seen(history), len(history.static)
+    versions = _versions()
+    for model, forecaster in forecasters.items():
+        own = repr((versions, identity(model, forecaster), ask))
+        size = shard if is_local(forecaster) else count
+        for _, block in groupby(spans, key=lambda w: w.fitted_at):
+            together = tuple(block)
+            dates = [(w.cutoff.isoformat(), [t.isoformat() for t in w.gap.append(w.steps)]) for w in together]
+            for start in range(0, count, size):
+                stop = min(start + size, count)
+                key = hashlib.sha256(f"{own}{dates}".encode())
+                key.update(seen.of(together, start, stop))
+                yield Unit(model, forecaster, together, start, stop, key.hexdigest()[:24])
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    """What makes a forecast beside its forecaster: with other code it is made anew."""
+    found = []
+    for name in LIBRARIES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    own = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        own.update(path.read_bytes())
+    return (*found, ("backtest", own.hexdigest()))
+
+
+def identity(model: str, forecaster: object) -> str:
+    """Content of a forecaster: its parameters, and the code of the classes that it is made of.
+
+    Raises InputError for one that cannot be pickled: it could be neither recognised nor sent to another process.
+    """
+    try:
+        content = str(joblib.hash(forecaster))
+    except Exception as error:
+        raise InputError([Fault(
+            "not-picklable", f"{model} cannot be pickled: {type(error).__name__}: {error}", f"forecasters.{model}",
+            "let it hold parameters only, and open files and models in fit",
+        )]) from error  # fmt: skip
+    code = hashlib.sha256()
+    for path in sorted(set(filter(None, map(_source, _classes(forecaster))))):
+        code.update(Path(path).read_bytes())
+    return f"{content}-{code.hexdigest()}"
+
+
+def _source(kind: type) -> str | None:
+    try:
+        return inspect.getsourcefile(kind)
+    except (TypeError, OSError):  # built in, or typed at a prompt
+        return None
+
+
+def _classes(thing: object, depth: int = 4) -> set[type]:
+    """Classes of an object and of what it holds."""
+    kinds = {thing if isinstance(thing, type) else type(thing)}
+    if depth == 0 or isinstance(thing, (str, bytes, int, float, np.ndarray, pd.DataFrame, pd.Series)):
+        return kinds
+    names = [*getattr(thing, "__dict__", {}), *getattr(type(thing), "__slots__", ())]
+    held: list[Any] = [getattr(thing, name, None) for name in names if isinstance(name, str)]
+    held += list(thing) if isinstance(thing, (tuple, list)) else []
+    held += list(thing.values()) if isinstance(thing, dict) else []
+    return kinds.union(*(_classes(part, depth - 1) for part in held if part is not None)) if held else kinds
+
+
+class _Seen:
+    """Hashes of what a unit can see, so that a new week of data leaves older units as they are."""
+
+    def __init__(self, history: History) -> None:
+        frame = history.frame
+        self._ds = frame["ds"].to_numpy()
+        self._rows = hash_pandas_object(frame, index=False).to_numpy()
+        self._plans = hash_pandas_object(frame[["unique_id", "ds", *_plain(history)]], index=False).to_numpy()
+        self._offsets = offsets_of(history)
+        self._first = self._ds[self._offsets[:-1]]
+        self._static = hash_pandas_object(history.static).to_numpy()
+        self._beside = [_Beside(history.ahead, history), *(_Beside(frame, history) for frame in history.vintages)]
+        columns = (list(frame.columns), list(history.static.columns), history.known_future, history.freq)
+        self._columns = repr(columns).encode()
+
+    def of(self, block: tuple[Window, ...], start: int, stop: int) -> bytes:
+        """Whole rows up to the block's last cutoff, and known-future covariates up to its last step."""
+        cutoff, end = block[-1].cutoff.to_datetime64(), block[-1].steps[-1].to_datetime64()
+        rows = slice(int(self._offsets[start]), int(self._offsets[stop]))
+        ds = self._ds[rows]
+        parts = [
+            self._rows[rows][ds <= cutoff],
+            self._plans[rows][(ds > cutoff) & (ds <= end)],
+            self._static[start:stop][self._first[start:stop] <= cutoff],
+            *(beside.of(start, stop, cutoff, end) for beside in self._beside),
+        ]
+        digest = hashlib.sha256(self._columns)
+        for part in parts:
+            digest.update(f"{len(part)};".encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.digest()
+
+
+def _plain(history: History) -> list[str]:
+    """Known-future covariates that have no vintages."""
+    return [name for name in history.known_future if name in history.frame.columns]
+
+
+class _Beside:
+    """Hashes of a table beside the panel's frame, with the series and times of its rows."""
+
+    def __init__(self, frame: pd.DataFrame, history: History) -> None:
+        self._empty = frame.empty
+        if self._empty:
+            return
+        self._hashes = hash_pandas_object(frame, index=False).to_numpy()
+        self._series = history.static.index.get_indexer(pd.Index(frame["unique_id"]))
+        self._ds = frame["ds"].to_numpy()
+        self._told = frame["as_of"].to_numpy() if "as_of" in frame else None
+
+    def of(self, start: int, stop: int, cutoff: np.datetime64, end: np.datetime64) -> np.ndarray[Any, Any]:
+        if self._empty:
+            return np.empty(0)
+        here = (self._series >= start) & (self._series < stop) & (self._ds <= end)
+        if self._told is not None:
+            here &= self._told <= cutoff
+        return np.asarray(self._hashes[here])
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Finished units: forecasts as Parquet, and beside them a JSON file with what they took and their checksum.
+
+    A unit counts as finished when its JSON file is there and the checksum is right; each file is written whole or not
+    at all, the JSON file last.
+    """
+
+    folder: Path
+
+    def open(self) -> None:
+        """Make the folder, and clear away what killed runs left half-written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob("*.partial"):
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink(missing_ok=True)
+
+    def find(self, unit: Unit) -> Facts | None:
+        """What a unit took, if it is finished and whole."""
+        try:
+            told = json.loads((self.folder / f"{unit.key}.json").read_text(encoding="utf-8"))
+            whole = _checksum(self._forecasts(unit).read_bytes()) == told.pop("sha256")
+        except (OSError, ValueError, KeyError):
+            return None
+        return Facts(**{name: told[name] for name in Facts.__dataclass_fields__}) if whole else None
+
+    def read(self, unit: Unit) -> pd.DataFrame:
+        """Forecasts of a finished unit: cutoff, unique_id, ds, forecast, quantiles and paths."""
+        return pd.read_parquet(self._forecasts(unit))
+
+    def write(self, unit: Unit, forecasts: pd.DataFrame, facts: Facts) -> None:
+        """Keep a finished unit."""
+        target = self._forecasts(unit)
+        partial = self.folder / f"{unit.key}.{os.getpid()}.partial"
+        forecasts.to_parquet(partial, index=False)
+        told = {
+            "model": unit.model,
+            "cutoffs": [f"{w.cutoff:%Y-%m-%d %H:%M}" for w in unit.windows],
+            "series": [unit.start, unit.stop],
+            **{name: getattr(facts, name) for name in Facts.__dataclass_fields__},
+            "sha256": _checksum(partial.read_bytes()),
+        }
+        partial.replace(target)
+        partial.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        partial.replace(self.folder / f"{unit.key}.json")
+
+    def _forecasts(self, unit: Unit) -> Path:
+        return self.folder / f"{unit.key}.parquet"
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
