@@ -8,6 +8,7 @@ from .forecaster import Ask, FallbackWarning, Fitted, Forecaster, Known
 from .frames import forecasts_of, from_nixtla
 from .hidden import FilledStockouts, fill_hidden
 from .history import History
+from .plan import plan
 from .run import Backtest, Failure, ForecasterFailedError, Settings, Usage, WorkerLostError, backtest, plan_units
 from .stages import with_members
 from .windows import RollingWindows, Window
@@ -40,6 +41,7 @@ __all__ = [
     "known_at",
     "path_column",
     "path_columns",
+    "plan",
     "plan_units",
     "quantile_column",
     "quantile_levels",

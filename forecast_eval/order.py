@@ -58,11 +58,14 @@ def orders(
     forecaster = with_members(forecasters_of(config, inputs.history, base), name)
     settings = replace(settings_of(config.backtest, config.seed, units), on_failure="stop", fallback=None)
     made = [
-        backtest(inputs.history, forecaster, windows=spans, settings=settings, progress=progress).forecasts
+        backtest(inputs.history, forecaster, windows=spans, settings=settings, progress=progress)
         for spans in (earlier, now)
     ]
     windows = (*earlier.over(inputs.history.calendar), *now.over(inputs.history.calendar))
-    model = predictions(pd.concat(made), windows, market.unique_ids, models=(name,))[name]
+    forecasts = pd.concat([each.forecasts for each in made])
+    courses = [each.paths for each in made if each.paths is not None]
+    paths = pd.concat(courses) if courses else None
+    model = predictions(forecasts, windows, market.unique_ids, models=(name,), paths=paths)[name]
     found = outlooks(market, model, windows, scenarios=config.simulate.scenarios, seed=config.seed)
     on_hand, in_transit = inputs.state.dense(market.unique_ids)
     level = np.nan_to_num(policies_of([config.order.policy])[0].levels(found[len(windows) - 1]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden
+from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden, plan, plan_units
 from backtest.faults import attempt, nearest, refuse
 
 from .build import forecasters_of, policies_of, settings_of, step_of, windows_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from backtest import Forecaster, History, Usage, Window
+    from backtest import Derived, Forecaster, History, Usage, Window
 
     from .config import Config
     from .read import Inputs
@@ -56,7 +56,7 @@ class Session:
 
     config: Config
     inputs: Inputs
-    forecasters: Mapping[str, Forecaster]
+    forecasters: Mapping[str, Forecaster | Derived]
     windows: tuple[Window, ...]
     run: Run
     progress: Progress = field(default=silent)
@@ -134,7 +134,43 @@ def open_session(
     return Session(config, inputs, forecasters, windows, directory, progress)
 
 
-def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster], tuple[Window, ...]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """What a backtest would do: its windows, each forecaster's units (all, finished), and the rest in words."""
+
+    windows: pd.DataFrame
+    units: Mapping[str, tuple[int, int]]
+    words: str
+    date_format: str
+
+
+def planned(target: Path, overrides: Sequence[str] = (), *, root: Path = Path("runs")) -> Planned:
+    """Plan the backtest of a config or a run directory; nothing is run or written.
+
+    Raises InputError as a run would.
+    """
+    config, base = _config_of(target, overrides)
+    inputs, forecasters, _ = checked(config, base)
+    windows, history = windows_of(config.backtest), inputs.history
+    settings = settings_of(config.backtest, config.seed, root / config.name / "units")
+    units = plan_units(history, forecasters, windows=windows, settings=settings)
+    made = [name for name in forecasters if name not in units]
+    words = f"{len(history.static):,} series, {history.freq}; horizon {windows.horizon}" + (
+        f" after a gap of {windows.gap}" if windows.gap else ""
+    )
+    words += f"; {config.backtest.workers} processes." + (f" Made of the others: {', '.join(made)}." if made else "")
+    whole_days = bool((history.calendar == history.calendar.normalize()).all())
+    return Planned(plan(history, windows), units, words, "%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M")
+
+
+def _config_of(target: Path, overrides: Sequence[str]) -> tuple[Config, Path]:
+    """Config of a YAML file or of a run directory, and the folder to which its paths are relative."""
+    if not target.is_dir():
+        return load_config(target, overrides), target.parent
+    return load_config(target / "config.yaml", overrides), Path(find_run(target).manifest["base"])
+
+
+def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | Derived], tuple[Window, ...]]:
     """Inputs, forecasters and windows of a config, every fault of them found before anything runs."""
     faults: list[Fault] = []
     attempt(lambda: metrics_named(config.score.metrics), faults)
@@ -220,6 +256,8 @@ def _backtest(session: Session) -> None:
     for failure in result.failures:
         run.write_failure(failure)
     run.write("forecasts", result.forecasts)
+    if result.paths is not None:
+        run.write("paths", result.paths)
     failures = [f"{f.model} failed at cutoff {f.cutoff:%Y-%m-%d}: {f.error}" for f in result.failures]
     fallbacks = [f"{model} {noted[0]} (and {len(noted) - 1} more such notes)" for model, noted in result.notes.items()]
     run.record(
@@ -329,7 +367,8 @@ def simulate(session: Session) -> Money:
         per_week=inputs.history.periods_per_week / market.step,
     )
     forecasts = session.run.read("forecasts")
-    models = predictions(forecasts, session.windows, market.unique_ids, models=tuple(config.forecasters))
+    paths = session.run.read("paths") if session.run.has("paths") else None
+    models = predictions(forecasts, session.windows, market.unique_ids, models=tuple(config.forecasters), paths=paths)
     return judge(market, models, plan, versus, session.on("simulate"))
 
 

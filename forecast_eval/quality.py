@@ -11,7 +11,7 @@ from pandas.util import hash_pandas_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from backtest import Forecaster
+    from backtest import Derived, Forecaster
 
     from .read import Inputs
 
@@ -47,7 +47,7 @@ def data_facts(inputs: Inputs) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def fingerprint(inputs: Inputs, forecasters: Mapping[str, Forecaster]) -> str:
+def fingerprint(inputs: Inputs, forecasters: Mapping[str, Forecaster | Derived]) -> str:
     """Hash of all data, the same for the same values whatever file they came from.
 
     forecasters : those of forecasts made elsewhere are data too.

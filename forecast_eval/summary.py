@@ -76,7 +76,13 @@ def tables_of(session: Session) -> ReportTables:
         money=run.read("money"),
         segments=run.read("segments"),
         timeline=timeline(session),
+        usage=usage(run),
     )
+
+
+def usage(run: Run) -> pd.DataFrame:
+    """What each forecaster took: model, fit_seconds, predict_seconds, latency_ms, peak_mb, failures."""
+    return pd.DataFrame.from_dict(run.manifest["usage"], orient="index").rename_axis("model").reset_index()
 
 
 def timeline(session: Session) -> pd.DataFrame:

@@ -27,6 +27,7 @@ class ReportTables:
         minus the incumbent's), low, high, significant (the interval excludes 0), is_incumbent.
     segments : model, segment ("trending" or "not trending"), profit, lost_sales, waste, holding_cost,
         shortage_cost, difference, low, high, n_series.
+    usage : model, fit_seconds, predict_seconds, latency_ms (of one series at one cutoff), peak_mb, failures.
     timeline : model, unique_id, ds, cutoff, forecast, demand, on_hand, ordered, lost, wasted of a few series.
     """
 
@@ -35,6 +36,7 @@ class ReportTables:
     money: pd.DataFrame
     segments: pd.DataFrame
     timeline: pd.DataFrame
+    usage: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)

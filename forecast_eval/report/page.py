@@ -85,6 +85,7 @@ def _grids(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dict[s
         "leaderboard": tabulate.leaderboard(scores, money, facts=facts, palette=palette),
         "ledger": tabulate.ledger(money, currency=currency, palette=palette),
         "service": tabulate.service(money, palette=palette),
+        "effort": tabulate.effort(scores, tables.usage, facts=facts, palette=palette),
         "segments": tabulate.segments(tables.segments, facts=facts, palette=palette),
         "groups": tabulate.groups(scores, facts=facts, palette=palette),
         "settings": tabulate.settings(tables.settings, palette=palette),

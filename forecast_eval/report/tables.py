@@ -85,6 +85,13 @@ _SERVICE = (
     Measure("days_of_supply", "Supply", "number", "none", "days"),
     Measure("end_stock", "End stock", "money", "none", "at its cost"),
 )
+_EFFORT = (
+    Measure("fit_seconds", "Fit", "number", "lower", "s"),
+    Measure("predict_seconds", "Predict", "number", "lower", "s"),
+    Measure("latency_ms", "Latency", "number", "lower", "ms a series"),
+    Measure("peak_mb", "Peak memory", "number", "lower", "MB"),
+    Measure("failures", "Failures", "number", "lower"),
+)
 _SEGMENT = tuple(_LEDGER[place] for place in (0, 4, 5, 6, 7))
 
 
@@ -110,14 +117,9 @@ def texts(values: Iterable[float], kind: Kind = "number", *, signed: bool = Fals
 
 def leaderboard(scores: pd.DataFrame, money: pd.DataFrame, *, facts: ReportFacts, palette: Palette) -> Table:
     """One line a model: profit, the difference to the incumbent with its interval, and a few key scores."""
-    total = scores[scores["axis"] == "total"]
-    measures = _measures(facts, total["metric"])
-    keys = [measure for measure in measures if measure.name in _KEY_SCORES] or measures[:5]
-    wide = total.pivot_table(index="model", columns="metric", values="value", aggfunc="first")
     profit = Measure("profit", "Profit", "money", "higher", f"{facts.currency} a week")
     earned = _by_model(money.set_index("model").reindex(palette.names), [profit], palette=palette)
-    scored = _by_model(wide.reindex(palette.names), keys, palette=palette)
-    return _beside(_with_differences(earned, money, facts), scored)
+    return _beside(_with_differences(earned, money, facts), _key_scores(scores, facts, palette))
 
 
 def ledger(money: pd.DataFrame, *, currency: str, palette: Palette) -> Table:
@@ -128,6 +130,12 @@ def ledger(money: pd.DataFrame, *, currency: str, palette: Palette) -> Table:
 def service(money: pd.DataFrame, *, palette: Palette) -> Table:
     """Service and stock by model at its chosen setting."""
     return _kpis(money, _SERVICE, palette=palette)
+
+
+def effort(scores: pd.DataFrame, usage: pd.DataFrame, *, facts: ReportFacts, palette: Palette) -> Table:
+    """What each model took, beside its key scores."""
+    taken = _by_model(usage.set_index("model").reindex(palette.names), _EFFORT, palette=palette)
+    return _beside(taken, _key_scores(scores, facts, palette))
 
 
 def segments(frame: pd.DataFrame, *, facts: ReportFacts, palette: Palette) -> list[tuple[str, Table]]:
@@ -180,6 +188,14 @@ def missing(scores: pd.DataFrame) -> list[str]:
         f"({int(rows['n_obs'].min()):,} used)"
         for model, rows in gaps.groupby("model", sort=False)
     ]
+
+
+def _key_scores(scores: pd.DataFrame, facts: ReportFacts, palette: Palette) -> Table:
+    total = scores[scores["axis"] == "total"]
+    measures = _measures(facts, total["metric"])
+    keys = [measure for measure in measures if measure.name in _KEY_SCORES] or measures[:5]
+    wide = total.pivot_table(index="model", columns="metric", values="value", aggfunc="first")
+    return _by_model(wide.reindex(palette.names), keys, palette=palette)
 
 
 def _axis(rows: pd.DataFrame, facts: ReportFacts, palette: Palette) -> Table:

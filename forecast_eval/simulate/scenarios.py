@@ -22,11 +22,13 @@ class Predictions:
     point : [cutoff, series, step] units; NaN where there is no forecast.
     quantiles : [cutoff, series, step, level] units, or None for a model without them.
     levels : [level] ascending.
+    paths : [cutoff, series, step, path] sample paths, or None for a model that draws none.
     """
 
     point: Floats
     quantiles: Floats | None
     levels: Floats
+    paths: Floats | None = None
 
     @property
     def has_both_sides(self) -> bool:
@@ -35,7 +37,12 @@ class Predictions:
 
     def at(self, cutoff: int) -> Predictions:
         """Those of one cutoff, axes [series, step, ...]."""
-        return Predictions(self.point[cutoff], None if self.quantiles is None else self.quantiles[cutoff], self.levels)
+        return Predictions(
+            self.point[cutoff],
+            None if self.quantiles is None else self.quantiles[cutoff],
+            self.levels,
+            None if self.paths is None else self.paths[cutoff],
+        )
 
     def before(self, cutoffs: NDArray[np.bool_]) -> Predictions:
         """Those of several cutoffs, with cutoff and series folded into one axis [window * series, step, ...]."""
@@ -50,6 +57,7 @@ def demand_paths(
 ) -> Floats:
     """Sampled paths of demand over the horizon [series, scenario, step], units, never below 0.
 
+    A model that draws sample paths gives them itself: `scenarios` of them are drawn, the same numbers for every series.
     A model with quantiles on both sides of the median gives each step's distribution: linear between its quantiles,
     with exponential tails beyond them, cut off at 0. How steps hang together is taken from the model's earlier
     windows: their probability integral transforms, reduced to ranks, are the empirical copula (Schaake shuffle;
@@ -65,6 +73,9 @@ def demand_paths(
     usable = ~(np.isnan(actual).any(axis=1) | np.isnan(past.point).any(axis=1))
     if not usable.any():
         raise ValueError("no earlier window is complete at this cutoff: give more windows before it")
+    if now.paths is not None:
+        drawn = rng.integers(0, now.paths.shape[2], scenarios)
+        return np.maximum(now.paths[..., drawn].transpose(0, 2, 1), 0.0)
     if now.quantiles is None or past.quantiles is None or not now.has_both_sides:
         return _error_paths(now.point, past.point[usable], actual[usable], scenarios, rng)
     ranks = _rank_paths(past.quantiles[usable], past.levels, actual[usable], scenarios, rng)

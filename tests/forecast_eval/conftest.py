@@ -44,7 +44,9 @@ def make_run(names=MODELS, *, incumbent="SeasonalNaive", seed=7):
     rng = np.random.default_rng(seed)
     settings = pd.DataFrame([row for name in names for row in _settings(name, rng)])
     money = _money(settings, incumbent, rng)
-    tables = ReportTables(_scores(names, rng), settings, money, _segments(money, rng), _timeline(names, rng))
+    tables = ReportTables(
+        _scores(names, rng), settings, money, _segments(money, rng), _timeline(names, rng), _usage(names)
+    )
     return tables, _facts(money, incumbent)
 
 
@@ -94,6 +96,13 @@ def _scores(names, rng):
         }
         for name in names for metric in TYPICAL for axis, groups in axes.items() for group in groups
     )  # fmt: skip
+
+
+def _usage(names):
+    return pd.DataFrame({
+        "model": names, "fit_seconds": np.arange(len(names)) + 0.5, "predict_seconds": 1.5, "latency_ms": 0.25,
+        "peak_mb": 321.0, "failures": 0,
+    })  # fmt: skip
 
 
 def _segments(money, rng):

@@ -123,3 +123,16 @@ def test_same_seed_same_paths():
     )
     assert one.tobytes() == two.tobytes()
     assert one.tobytes() != other.tobytes()
+
+
+def test_a_model_that_draws_paths_gives_them_itself_the_same_numbers_for_every_series():
+    rng = np.random.default_rng(8)
+    courses = rng.normal(20.0, 4.0, (5, 3, 40)) - 15.0  # [series, step, path], some below 0
+    now = Predictions(courses.mean(axis=2), None, np.empty(0), courses)
+    past = Predictions(np.full((50, 3), 5.0), None, np.empty(0))
+    paths = demand_paths(now, past, np.full((50, 3), 7.0), scenarios=200, rng=rng)
+    assert paths.shape == (5, 200, 3)
+    assert (paths >= 0).all()
+    given = np.maximum(courses, 0.0)
+    drawn = [int(np.flatnonzero((given[0].T == path).all(axis=1))[0]) for path in paths[0]]
+    np.testing.assert_array_equal(paths, given[:, :, drawn].transpose(0, 2, 1))
