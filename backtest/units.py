@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import os
+import pickle
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
@@ -106,7 +108,7 @@ def identity(model: str, forecaster: object) -> str:
     Raises InputError for one that cannot be pickled: it could be neither recognised nor sent to another process.
     """
     try:
-        content = str(joblib.hash(forecaster))
+        content = _content(forecaster)
     except Exception as error:
         raise InputError([Fault(
             "not-picklable", f"{model} cannot be pickled: {type(error).__name__}: {error}", f"forecasters.{model}",
@@ -116,6 +118,14 @@ def identity(model: str, forecaster: object) -> str:
     for path in sorted(set(filter(None, map(_source, _classes(forecaster))))):
         code.update(Path(path).read_bytes())
     return f"{content}-{code.hexdigest()}"
+
+
+def _content(forecaster: object) -> str:
+    """Hash of what an object holds, and of its class where that is known by value only, as one typed at a prompt."""
+    try:
+        return str(joblib.hash(forecaster))
+    except pickle.PicklingError:
+        return hashlib.sha256(cloudpickle.dumps(forecaster)).hexdigest()
 
 
 def _source(kind: type) -> str | None:

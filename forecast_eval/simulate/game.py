@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+BLOCK = 1000  # series whose demand paths are in memory together
 RECENT = 8  # periods whose mean sales give the stock at the start, where no state is given
 
 
@@ -108,15 +109,20 @@ def outlooks(
         complete = np.asarray(ends <= window.cutoff)
         if not complete.any():
             continue
-        rng = np.random.default_rng(np.random.SeedSequence([seed, k]))
         past = actual[complete].reshape(-1, actual.shape[2])
         now = model.at(k)
         if np.isnan(now.point).all() or np.isnan(model.point[complete]).all():
             continue
-        paths = demand_paths(now, model.before(complete), past, scenarios=scenarios, rng=rng)
+        before, sums = model.before(complete), []
+        for start in range(0, len(first), BLOCK):
+            rows = slice(start, start + BLOCK)
+            # what is drawn does not depend on the series, so that every block draws the same
+            rng = np.random.default_rng(np.random.SeedSequence([seed, k]))
+            paths = demand_paths(now.series(rows), before, past, scenarios=scenarios, rng=rng)
+            sums.append(protection_sums(paths, first[rows], end[rows]))
         out[k] = Outlook(
             now.point,
-            protection_sums(paths, first, end),
+            np.concatenate(sums),
             first,
             UnitCosts(np.asarray(costs.underage)[:, k], np.asarray(costs.overage)[:, k]),
         )

@@ -44,6 +44,11 @@ class Predictions:
             None if self.paths is None else self.paths[cutoff],
         )
 
+    def series(self, rows: slice) -> Predictions:
+        """Those of some series, of predictions that are of one cutoff."""
+        quantiles = None if self.quantiles is None else self.quantiles[rows]
+        return Predictions(self.point[rows], quantiles, self.levels, None if self.paths is None else self.paths[rows])
+
     def before(self, cutoffs: NDArray[np.bool_]) -> Predictions:
         """Those of several cutoffs, with cutoff and series folded into one axis [window * series, step, ...]."""
         steps = self.point.shape[2]

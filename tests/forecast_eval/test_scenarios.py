@@ -134,5 +134,17 @@ def test_a_model_that_draws_paths_gives_them_itself_the_same_numbers_for_every_s
     assert paths.shape == (5, 200, 3)
     assert (paths >= 0).all()
     given = np.maximum(courses, 0.0)
-    drawn = [int(np.flatnonzero((given[0].T == path).all(axis=1))[0]) for path in paths[0]]
+    drawn = [int(np.flatnonzero((path == given[0].T).all(axis=1))[0]) for path in paths[0]]
     np.testing.assert_array_equal(paths, given[:, :, drawn].transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("make", [points, normal_quantiles])
+def test_series_taken_in_blocks_have_the_paths_that_they_have_together(make):
+    actual = correlated(300, 0.5, np.random.default_rng(1))
+    now = make(11, 60.0)
+    whole = demand_paths(now, make(300), actual, scenarios=100, rng=np.random.default_rng(5))
+    parts = [
+        demand_paths(now.series(rows), make(300), actual, scenarios=100, rng=np.random.default_rng(5))
+        for rows in (slice(0, 4), slice(4, 11))
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
