@@ -31,6 +31,9 @@ def calendar_of(long: pd.DataFrame, freq: str | None, origin: Origin) -> tuple[p
     except ValueError as error:
         wrong = Fault("unknown-frequency", f"freq={freq!r} is none: {error}", place, "give one such as D or W-MON")
         return dates[:0], [wrong]
+    mixed = _weekday_faults(long, place) if found is None or _looks_weekly(found, freq) else []
+    if mixed:
+        return dates[:0], mixed
     if found is None:
         return dates[:0], [Fault(
             "unknown-frequency",
@@ -41,10 +44,42 @@ def calendar_of(long: pd.DataFrame, freq: str | None, origin: Origin) -> tuple[p
     calendar = pd.date_range(dates[0], dates[-1], freq=found)
     off = long.loc[~long["ds"].isin(calendar), "ds"]
     return calendar, [
-        Fault("off-calendar", f"ds={ds:%Y-%m-%d} is not a period of frequency {found.freqstr}",
+        Fault("off-calendar", f"ds={moment(ds)} is not a period of frequency {found.freqstr}",
               origin.place(int(i), "ds"), "correct the date or give another freq")
         for i, ds in zip(off.index, off, strict=True)
     ]  # fmt: skip
+
+
+def moment(stamp: pd.Timestamp) -> str:
+    """Text of a timestamp: the date, and the time of day where there is one.
+
+    >>> moment(pd.Timestamp("2026-10-25")), moment(pd.Timestamp("2026-10-25 02:00"))
+    ('2026-10-25', '2026-10-25 02:00')
+    """
+    return f"{stamp:%Y-%m-%d}" if stamp == stamp.normalize() else f"{stamp:%Y-%m-%d %H:%M}"
+
+
+def _looks_weekly(found: BaseOffset, freq: str | None) -> bool:
+    """Whether dates may be those of weeks: series whose weeks start on seven different days look daily together."""
+    return found.freqstr.startswith("W") or (freq is None and found.freqstr == "D")
+
+
+def _weekday_faults(long: pd.DataFrame, place: str) -> list[Fault]:
+    """Fault of weekly series whose weeks start on different days."""
+    days = long["ds"].dt.dayofweek
+    one = days[long["unique_id"] == long["unique_id"].iloc[0]]
+    if len(one) < 2 or len(set(one)) > 1:  # a quick way out: the first series is not weekly
+        return []
+    first = days.groupby(long["unique_id"], sort=False).agg(["first", "nunique"])
+    if (first["nunique"] > 1).any() or len(set(first["first"])) == 1:
+        return []
+    shown = first.drop_duplicates("first")["first"]
+    named = ", ".join(f"{_DAYS[day]} ({uid})" for uid, day in shown.items())
+    return [Fault("mixed-weeks", f"weekly series start their weeks on different days: {named}", place,
+                  "date every week by the same day")]  # fmt: skip
+
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def _inferred_freq(dates: pd.DatetimeIndex) -> BaseOffset | None:
@@ -77,16 +112,18 @@ def _spanned(dates: pd.DatetimeIndex, freq: str) -> pd.DatetimeIndex:
 def gap_faults(long: pd.DataFrame, calendar: pd.DatetimeIndex, origin: Origin) -> list[Fault]:
     """One fault for each period or run of periods that a series skips."""
     position = calendar.get_indexer(pd.DatetimeIndex(long["ds"]))
-    ordered = long[["unique_id", "ds"]].assign(position=position)[position >= 0]
-    ordered = ordered.sort_values(["unique_id", "position"], kind="stable")
-    jump = ordered.groupby("unique_id", sort=False)["position"].diff()
-    gaps = ordered[jump > 1]
+    series, _ = pd.factorize(long["unique_id"], sort=True)  # numbers sort much faster than texts
+    order = np.lexsort((position, series))
+    order = order[position[order] >= 0]
+    jump = np.diff(position[order])
+    gaps = np.flatnonzero((jump > 1) & (np.diff(series[order]) == 0))
+    rows = long.iloc[order[gaps + 1]]
     return [
         Fault(
             "gap",
-            f"unique_id={row.unique_id!r} misses {int(jump.loc[i]) - 1} period(s) before {row.ds:%Y-%m-%d}",
+            f"unique_id={uid!r} misses {missed - 1} period(s) before {moment(ds)}",
             origin.place(int(i), "ds"),
             "add the rows, or set missing_periods: zero if an absent row means that nothing was sold",
         )
-        for i, row in zip(gaps.index, gaps.itertuples(index=False), strict=True)
+        for i, uid, ds, missed in zip(rows.index, rows["unique_id"], rows["ds"], jump[gaps], strict=True)
     ]

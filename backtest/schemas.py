@@ -11,6 +11,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from .faults import Fault, nearest
+from .periods import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,21 +79,24 @@ def checked(frame: pd.DataFrame, schema: pa.DataFrameSchema, origin: Origin) -> 
 
     The frame's index is replaced by positions, which are what `origin` turns into places.
     """
-    frame = frame.reset_index(drop=True)
+    if not (isinstance(frame.index, pd.RangeIndex) and frame.index.equals(pd.RangeIndex(len(frame)))):
+        frame = frame.reset_index(drop=True)
     twice = [
         Fault("duplicate-column", f"column {name!r} stands twice", origin.source, "keep one")
         for name in frame.columns[frame.columns.duplicated()]
     ]
-    frame = frame.loc[:, ~frame.columns.duplicated()]
+    frame = frame.loc[:, ~frame.columns.duplicated()] if twice else frame
     missing = _missing(frame, schema, origin)
     if missing:
         return frame, twice + missing
     names = _present(frame, schema)
-    typed = frame.assign(**{name: _coerced(frame[name], str(spec.dtype)) for name, spec in names.items()})
+    columns = {name: _coerced(frame[name], str(spec.dtype)) for name, spec in names.items()}
+    # panels are large: no column is copied that stays as it is
+    typed = pd.DataFrame({name: columns.get(str(name), frame[name]) for name in frame.columns}, copy=False)
     faults = twice + [fault for name in names for fault in _unparsed(frame[name], typed[name], origin)]
     flagged = {fault.place for fault in faults}
     try:
-        schema.validate(typed, lazy=True)
+        schema.validate(pd.DataFrame(columns, copy=False), lazy=True, inplace=True)
     except pa.errors.SchemaErrors as error:
         found = (_fault(row, origin) for row in error.failure_cases.itertuples())
         faults += [fault for fault in found if fault.place not in flagged]
@@ -105,9 +109,17 @@ def duplicate_faults(frame: pd.DataFrame, key: Sequence[str], origin: Origin) ->
     return [
         Fault("duplicate",
               f"({', '.join(key)})=({', '.join(_shown(frame.loc[i, c]) for c in key)}) stands twice",
-              origin.place(int(i), key[-1]), "keep one row for each key")
+              origin.place(int(i), key[-1]), ONE_ROW + (CLOCKS if _has_hour(frame.loc[i, key[-1]]) else ""))
         for i in again
     ]  # fmt: skip
+
+
+ONE_ROW = "keep one row for each key"
+CLOCKS = "; where clocks went back an hour came twice: add the two up, or give times in UTC"
+
+
+def _has_hour(value: object) -> bool:
+    return isinstance(value, pd.Timestamp) and value != value.normalize()
 
 
 def _missing(frame: pd.DataFrame, schema: pa.DataFrameSchema, origin: Origin) -> list[Fault]:
@@ -134,6 +146,8 @@ def _coerced(values: pd.Series[Any], dtype: str) -> pd.Series[Any]:
         return pd.to_numeric(values.astype(str) if dates else values, errors="coerce").astype(float)
     if dtype == DATE:
         return dates_of(values)
+    if pd.api.types.infer_dtype(values) == "string":  # all of them text
+        return values.astype(object)
     return values.astype(object).where(values.isna(), values.astype(str)).astype(object)
 
 
@@ -186,7 +200,7 @@ def _fault(row: Any, origin: Origin) -> Fault:  # noqa: ANN401 - a row of pander
 
 
 def _shown(value: object) -> str:
-    return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else str(value)
+    return moment(value) if isinstance(value, pd.Timestamp) else str(value)
 
 
 def _short(value: object) -> str:

@@ -255,8 +255,8 @@ def test_series_too_short_for_a_model_gets_its_mean_and_is_named(tmp_path):
 
 
 def test_model_that_fails_on_every_series_fails(market):
-    with pytest.raises(ForecasterFailedError, match="garch failed at cutoff"):
-        backtest(market, {"garch": StatsForecastModel("GARCH")}, windows=WINDOWS)
+    with pytest.raises(ForecasterFailedError, match=r"odd failed at cutoff .* Invalid error type"):
+        backtest(market, {"odd": StatsForecastModel("AutoETS", (("model", "QNN"),))}, windows=WINDOWS)
 
 
 def test_lightgbm_learns_the_date_and_the_covariate_of_the_period_that_it_forecasts():
