@@ -1,122 +1,269 @@
-"""LightGBM through mlforecast: direct multi-step, one model a step and a quantile."""
+"""LightGBM on features of mlforecast: direct multi-step, with covariates, quantiles and losses in money."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from ..columns import quantile_column
+from ..faults import Fault, InputError, nearest, refuse
+from .conformal import Errors, earlier
+from .direct_rows import DirectRows, Features
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
 
     from ..forecaster import Fitted, Known
+    from .direct_rows import Categories, Ints
+
+    Vector = NDArray[np.float64]
 
 
-KEYS = 2  # unique_id and ds, beside which a frame has covariates
+class CostColumns(Protocol):
+    """Gives the costs of each series, as they were known at a cutoff."""
+
+    def at(self, known: Known) -> pd.DataFrame:
+        """Costs [currency per unit], one row a series of `known.static`, indexed by unique_id."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class LightGBM:
-    """One global LightGBM for each step of the horizon, on lags, rolling means, dates and static columns.
+    """One global LightGBM for each step of the horizon, or for each block of steps.
 
     lags : lags of y that are features [periods].
     rolling_means : windows of the rolling means of y that end at the cutoff [periods].
     date_features : pandas date attributes of the forecast period, such as "week" or "dayofweek".
-    static : static columns that are features; text becomes a category.
+    static : static columns that are features.
+    covariates : known-future covariates that are features, in the period that is forecast; None takes all of them.
+    past_covariates : columns of the history that are features as they were at the cutoff; in_stock may be one.
     quantiles : also fit LightGBM's quantile objective for each wanted level; else point forecasts only.
+    conformal_windows : quantiles from the errors over so many horizons before the cutoff, of a model that was fitted
+        before them; 0 for none.
+    step_group : steps that share a model. Each row then teaches one of them, in turn, and the step is a feature: a
+        model of many steps costs no more than that of one.
+    train_periods : fit to the last so many periods only; None takes all.
     params : LightGBM parameters, as (name, value) pairs; objective is that of the point forecast.
+    regressor : estimator in scikit-learn's sense that makes the point forecast instead of LGBMRegressor.
+    costs : costs of each series as columns of what `regressor` sees, beside the features, for
+        `losses.mlforecast.RowCosts`. No other model sees them.
     threads : threads of LightGBM. Results do not depend on it.
 
-    Quantiles are sorted so that they do not cross, and nothing is forecast below 0.
+    Text becomes a category; a value that was not known when the model was fitted is missing. Missing covariates, and
+    missing lags of young series, are given to LightGBM as missing. Numbers are rounded to single precision. Quantiles
+    are sorted so that they do not cross, and nothing is forecast below 0.
+
+    The forecast is what the objective, or `regressor`, elicits. On a newsvendor loss that is an order quantity, the
+    quantile of demand at the critical ratio, and not its mean.
+
+    Raises InputError, with every fault, for counts that make no sense and for two kinds of quantiles at once.
     """
 
     lags: tuple[int, ...]
     rolling_means: tuple[int, ...] = ()
     date_features: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    covariates: tuple[str, ...] | None = None
+    past_covariates: tuple[str, ...] = ()
     quantiles: bool = False
+    conformal_windows: int = 0
+    step_group: int = 1
+    train_periods: int | None = None
     params: tuple[tuple[str, Any], ...] = ()
+    regressor: Any = None
+    costs: CostColumns | None = None
     threads: int = 1
 
-    def fit(self, known: Known) -> Fitted:
-        """Fit on every series of `known.history`."""
-        from mlforecast import MLForecast
-        from mlforecast.lag_transforms import RollingMean
+    def __post_init__(self) -> None:
+        """Refuse what no history could be fitted with."""
+        refuse(list(_faults(self)))
 
-        engine = MLForecast(
-            models=self._models(known.levels if self.quantiles else ()),
-            freq=known.freq,
-            lags=list(self.lags),
-            lag_transforms={1: [RollingMean(w, min_samples=1) for w in self.rolling_means]},
-            num_threads=self.threads,
+    def lacking(self, known_future: Iterable[str], history: Iterable[str], static: Iterable[str]) -> list[Fault]:
+        """Faults of the features for which a panel has no column, of the columns that it has."""
+        past = [c for c in history if c not in ("unique_id", "ds", "y")]
+        asked = (
+            ("known-future covariate", self.covariates or (), list(known_future)),
+            ("past covariate", self.past_covariates, past),
+            ("static column", self.static, list(static)),
         )
-        with warnings.catch_warnings():
-            # with max_horizon mlforecast keeps NaN targets of the last steps and says so
-            warnings.simplefilter("ignore")
-            engine.fit(
-                self._features(known, known.history),
-                static_features=list(self.static),
-                max_horizon=known.horizon,
-                dropna=True,
-                validate_data=False,
-            )
-        return _FittedLightGBM(self, engine)
+        return [
+            Fault("unknown-column", f"{what} {name!r} does not exist", "forecasters", nearest(name, there))
+            for what, names, there in asked
+            for name in names
+            if name not in there
+        ]
 
-    def _models(self, levels: tuple[float, ...]) -> dict[str, Any]:
+    def fit(self, known: Known) -> Fitted:
+        """Fit on every series of `known.history`.
+
+        Raises InputError where it lacks a column, or is too short for the conformal windows.
+        """
+        refuse(self.lacking(known.known_future, known.history.columns, known.static.columns))
+        if not self.conformal_windows:
+            return self._fit(known)
+        windows = earlier(known, self.conformal_windows)
+        errors = Errors.of(windows, self._fit(windows[0]), known.history)
+        return replace(self._fit(known), errors=errors)
+
+    def _fit(self, known: Known) -> _FittedLightGBM:
+        features = self._features(known)
+        categories = features.categories(known)
+        frame = _recent(known, self.train_periods, features)
+        rows = DirectRows.of(frame, known, features, categories)
+        fitted = _FittedLightGBM(self, features, categories, {})
+        costs = fitted.costs(known, frame)
+        targets = _targets(frame["ds"], self.train_periods)
+        y = frame["y"].to_numpy(dtype=float)
+        for steps in _blocks(known, self.step_group):
+            origins, ahead = rows.teaching(steps, features.first, targets)
+            _refuse_none(origins, steps, known)
+            table, demand = rows.at(origins, ahead, tell_step=len(steps) > 1), y[origins + ahead - 1]
+            fitted.models[steps] = {
+                name: model.fit(_with_costs(table, costs if name == "forecast" else None, rows.series[origins]), demand)
+                for name, model in self._models(known)
+            }
+        return fitted
+
+    def _features(self, known: Known) -> Features:
+        return Features(
+            lags=self.lags,
+            rolling_means=self.rolling_means,
+            dates=self.date_features,
+            ahead=known.known_future if self.covariates is None else self.covariates,
+            origin=self.past_covariates,
+            static=self.static,
+        )
+
+    def _models(self, known: Known) -> Iterator[tuple[str, Any]]:
         from lightgbm import LGBMRegressor
+        from sklearn.base import clone
 
         fixed = {
             "verbosity": -1, "n_jobs": self.threads, "random_state": 0, "deterministic": True, "force_row_wise": True,
         }  # fmt: skip
         given = fixed | dict(self.params)
-        point = {"forecast": LGBMRegressor(**given)}
-        return point | {
-            quantile_column(q): LGBMRegressor(**given | {"objective": "quantile", "alpha": q}) for q in levels
-        }
-
-    def _features(self, known: Known, frame: pd.DataFrame) -> pd.DataFrame:
-        ahead = [c for c in known.future.columns if c not in ("unique_id", "ds")]
-        out = self._dated(frame[["unique_id", "ds", "y", *ahead]])
-        for name in self.static:
-            values = known.static[name]
-            codes = values.astype("category") if values.dtype == object else values
-            out = out.assign(**{name: codes.reindex(out["unique_id"]).to_numpy()})
-            if values.dtype == object:
-                out[name] = out[name].astype(codes.dtype)
-        return out
-
-    def _dated(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Add the date features as covariates known for every period.
-
-        mlforecast's own would, in a direct model, train each step on the date of the first one.
-        """
-        dates = frame["ds"].dt
-        return frame.assign(**{
-            f"date.{name}": (dates.isocalendar().week if name == "week" else getattr(dates, name)).astype(float)
-            for name in self.date_features
-        })  # fmt: skip
+        yield "forecast", LGBMRegressor(**given) if self.regressor is None else clone(self.regressor)
+        for level in known.levels if self.quantiles else ():
+            yield quantile_column(level), LGBMRegressor(**given | {"objective": "quantile", "alpha": level})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _FittedLightGBM:
+    """models : steps (1 is the period after the cutoff) -> column of the forecast -> what forecasts it."""
+
     spec: LightGBM
-    engine: Any
+    features: Features
+    categories: Categories
+    models: dict[tuple[int, ...], dict[str, Any]]
+    errors: Errors | None = None
 
     def predict(self, known: Known) -> pd.DataFrame:
-        # its own other half
-        ahead = self.spec._dated(known.future)  # noqa: SLF001
-        history = self.spec._features(known, known.active_history())  # noqa: SLF001
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as in fit
-            wide = self.engine.predict(
-                h=known.horizon, new_df=history, X_df=ahead if len(ahead.columns) > KEYS else None
-            )
-        values = [c for c in wide.columns if c not in ("unique_id", "ds")]
-        wide[values] = np.maximum(wide[values].to_numpy(dtype=float), 0.0)
-        quantiles = [c for c in values if c != "forecast"]
-        wide[quantiles] = np.sort(wide[quantiles].to_numpy(), axis=1)
-        return known.future[["unique_id", "ds"]].merge(wide, how="left")
+        frame = self._ahead(known)
+        rows = DirectRows.of(frame, known, self.features, self.categories)
+        costs, origins = self.costs(known, frame), rows.stop - known.horizon
+        of_steps = []
+        for steps in self.models:
+            for step in steps:
+                table = rows.at(origins, np.full_like(origins, step), tell_step=len(steps) > 1)
+                target = frame[["unique_id", "ds"]].iloc[origins + step - 1]
+                of_steps.append(target.assign(**self._step(table, steps, costs)))
+        made = pd.concat(of_steps).sort_values(["unique_id", "ds"], kind="stable", ignore_index=True)
+        return made if self.errors is None else self.errors.around(made, known.levels)
+
+    def costs(self, known: Known, frame: pd.DataFrame) -> pd.DataFrame | None:
+        """Costs of the series of `frame`, in their order, if any are asked for."""
+        if self.spec.costs is None:
+            return None
+        return self.spec.costs.at(known).reindex(frame["unique_id"].unique())
+
+    def _ahead(self, known: Known) -> pd.DataFrame:
+        """What the features look at before the cutoff, and the periods to forecast."""
+        columns = _columns(self.features)
+        tail = known.active_history()[columns].groupby("unique_id", sort=False).tail(self.features.memory)
+        # no row that is asked for looks at this y
+        ahead = known.future[["unique_id", "ds", *self.features.ahead]].assign(y=0.0)
+        both = pd.concat([tail, ahead])
+        return both.sort_values(["unique_id", "ds"], kind="stable", ignore_index=True)
+
+    def _step(self, table: pd.DataFrame, steps: tuple[int, ...], costs: pd.DataFrame | None) -> dict[str, Vector]:
+        """Forecast, and quantiles in order, of the series at one step."""
+        series = np.arange(len(table))
+        made = {
+            name: model.predict(_with_costs(table, costs if name == "forecast" else None, series))
+            for name, model in self.models[steps].items()
+        }
+        made = {name: np.maximum(np.asarray(values, dtype=float), 0.0) for name, values in made.items()}
+        quantiles = [name for name in made if name != "forecast"]
+        ordered = np.sort([made[name] for name in quantiles], axis=0)
+        return made | dict(zip(quantiles, ordered, strict=True))
+
+
+def _refuse_none(origins: Ints, steps: tuple[int, ...], known: Known) -> None:
+    if not len(origins):
+        raise InputError([Fault("horizon-too-long", f"no series is long enough at {known.cutoff:%Y-%m-%d} to learn a "
+                            f"forecast {steps[0]} periods ahead", "forecasters", "lower horizon or gap")])  # fmt: skip
+
+
+def _with_costs(table: pd.DataFrame, costs: pd.DataFrame | None, series: Ints) -> pd.DataFrame:
+    if costs is None:
+        return table
+    return table.assign(**{str(name): costs[name].to_numpy()[series] for name in costs.columns})
+
+
+def _columns(features: Features) -> list[str]:
+    return list(dict.fromkeys(["unique_id", "ds", "y", *features.ahead, *features.origin]))
+
+
+def _recent(known: Known, periods: int | None, features: Features) -> pd.DataFrame:
+    """History as far back as training looks: its targets, their steps and what those look at."""
+    frame = known.history[_columns(features)]
+    if periods is None:
+        return frame
+    dates = np.sort(frame["ds"].unique())
+    back = periods + known.horizon + features.memory
+    recent: pd.DataFrame = frame[frame["ds"] >= dates[max(0, len(dates) - back)]]
+    return recent.reset_index(drop=True)
+
+
+def _targets(dates: pd.Series[Any], periods: int | None) -> NDArray[np.bool_]:
+    """Whether a row may be a target of training [row]: one of the last `periods`."""
+    if periods is None:
+        return np.ones(len(dates), dtype=bool)
+    calendar = np.sort(dates.unique())
+    return np.asarray(dates >= calendar[max(0, len(calendar) - periods)])
+
+
+def _blocks(known: Known, size: int) -> list[tuple[int, ...]]:
+    """Steps that share a model; those of the gap need none."""
+    steps = range(known.gap + 1, known.horizon + 1)
+    return [tuple(steps[k : k + size]) for k in range(0, len(steps), size)]
+
+
+def _faults(model: LightGBM) -> Iterator[Fault]:
+    counts = {
+        "lags": model.lags, "rolling_means": model.rolling_means, "step_group": (model.step_group,),
+        "threads": (model.threads,),
+        "train_periods": () if model.train_periods is None else (model.train_periods,),
+    }  # fmt: skip
+    for name, values in counts.items():
+        for value in values:
+            if value < 1:
+                yield Fault("count", f"{name}={value} must be >= 1", "forecasters", "give a number of periods")
+    if not model.lags:
+        yield Fault("count", "lags is empty", "forecasters", "give at least one lag, such as 1")
+    if model.conformal_windows < 0:
+        yield Fault("count", f"conformal_windows={model.conformal_windows} must be >= 0", "forecasters", "correct it")
+    if model.quantiles and model.conformal_windows:
+        yield Fault("two-distributions", "quantiles and conformal_windows are both given", "forecasters",
+                    "leave one of them out")  # fmt: skip
+    if model.conformal_windows and model.regressor is not None:
+        yield Fault("two-distributions", "conformal_windows do not go with a regressor of its own: errors of an order "
+                    "quantity are no distribution of demand", "forecasters", "use quantiles")  # fmt: skip
+    if model.costs is not None and model.regressor is None:
+        yield Fault("costs", "costs are given without a regressor that uses them", "forecasters",
+                    "give regressor, or leave costs out")  # fmt: skip
