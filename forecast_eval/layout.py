@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .config import Table
+    from .periods import Calendar
 
 ABSENT = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 """Cells of a wide table that say that there was no such period, as an empty one does."""
@@ -46,6 +47,8 @@ class Long:
 def text_of(values: pd.Series[Any]) -> pd.Series[Any]:
     """Text as it was written; missing values stay missing."""
     whole = values.astype(object)
+    if pd.api.types.infer_dtype(whole) == "string":  # all of them text already
+        return whole
     return whole.where(values.isna(), values.astype(str)).where(values.notna(), None)
 
 
@@ -113,24 +116,27 @@ def ids_of(file: File, ids: Sequence[str]) -> pd.DataFrame:
     return first[list(ids)].set_axis(pd.Index(first["unique_id"], name="unique_id", dtype=object)).sort_index()
 
 
-def read_long(table: Table, path: Path, ids: Sequence[str], *, value: str) -> Long:
+def read_long(table: Table, path: Path, ids: Sequence[str], *, value: str, calendar: Calendar | None = None) -> Long:
     """Read a file of values by series and period, in either layout.
 
-    In the wide layout every column that is neither an id nor mapped must be named by a date; mapped columns
-    say something of the series. An empty cell means that the series has no row for that period.
+    In the wide layout every column that is neither an id nor mapped must be named by a date, or by what the calendar
+    calls it; mapped columns say something of the series. An empty cell means that the series has no row for that
+    period. A long file without ds may name its periods as the calendar does, too.
 
     value : our name of what a wide file's cells hold.
     """
     file = with_unique_id(open_mapped(path, table.columns, ids), ids)
     if table.layout == "wide":
-        return _from_wide(file, ids, fixed=[c for c in table.columns if c not in ids], value=value)
+        said = [c for c in table.columns if c not in ids]
+        return _from_wide(file, ids, fixed=said, value=value, calendar=calendar)
+    file = dated(file, calendar)
     drop = [name for name in ids if name != "unique_id"]
     fixed = pd.DataFrame(index=ids_of(file, ids).index)
     return Long(file.frame.drop(columns=drop), file.origin, ids_of(file, ids), fixed, file.faults)
 
 
-def _from_wide(file: File, ids: Sequence[str], *, fixed: Sequence[str], value: str) -> Long:
-    periods, dates, faults = _periods(file, {"unique_id", *ids, *fixed})
+def _from_wide(file: File, ids: Sequence[str], *, fixed: Sequence[str], value: str, calendar: Calendar | None) -> Long:
+    periods, dates, faults = _periods(file, {"unique_id", *ids, *fixed}, calendar)
     again = file.frame["unique_id"].duplicated().to_numpy()
     faults += [
         Fault("duplicate", f"unique_id={file.frame['unique_id'].iloc[i]!r} stands twice",
@@ -154,7 +160,7 @@ def _from_wide(file: File, ids: Sequence[str], *, fixed: Sequence[str], value: s
     frame = pd.DataFrame({
         "unique_id": np.repeat(once["unique_id"].to_numpy(), len(periods))[kept],
         "ds": np.tile(dates.to_numpy(), len(once))[kept],
-        value: cells.to_numpy()[kept],
+        value: _numbers(cells[kept]).to_numpy(),
     })  # fmt: skip
     names = np.tile(np.array(periods, dtype=object), len(once))[kept]
     origin = Origin(file.source, np.repeat(rows, len(periods))[kept], names, file.names)
@@ -162,14 +168,27 @@ def _from_wide(file: File, ids: Sequence[str], *, fixed: Sequence[str], value: s
     return Long(frame, origin, ids_of(file, ids), said, (*file.faults, *faults))
 
 
-def _periods(file: File, others: set[str]) -> tuple[list[str], pd.DatetimeIndex, list[Fault]]:
+def _numbers(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """Numbers where all cells are; of sales few are distinct, and each is read once. Else the cells as they are."""
+    codes, found = pd.factorize(cells)
+    numbers = pd.to_numeric(pd.Series(found, dtype=object), errors="coerce").astype(float)
+    return cells if numbers.isna().any() else pd.Series(numbers.to_numpy()[codes], cells.index)
+
+
+def _periods(
+    file: File, others: set[str], calendar: Calendar | None
+) -> tuple[list[str], pd.DatetimeIndex, list[Fault]]:
     """Columns that are periods, their dates, and the columns that are neither."""
     names = pd.Series([c for c in file.frame.columns if c not in others], dtype=object)
     dates = dates_of(names)
+    called = ""
+    if calendar is not None and calendar.period is not None:
+        dates = calendar.dates(names).fillna(dates)
+        called = f", nor one of {calendar.period} in {calendar.source}"
     again = dates.duplicated() & dates.notna()
     faults = [
-        Fault("not-a-date", f"column {name!r} of a wide table is not a date", f"{file.source}, column {name}",
-              "write dates as YYYY-MM-DD; if it describes the series, map it under columns")
+        Fault("not-a-date", f"column {name!r} of a wide table is not a date{called}", f"{file.source}, column {name}",
+              "write dates as YYYY-MM-DD, or name them in data.calendar; map a column of the series under columns")
         for name in names[dates.isna()]
     ] + [
         Fault("duplicate-column", f"column {name!r} is the date of another column too",
@@ -178,3 +197,24 @@ def _periods(file: File, others: set[str]) -> tuple[list[str], pd.DatetimeIndex,
     ]  # fmt: skip
     kept = dates.notna() & ~again
     return names[kept].tolist(), pd.DatetimeIndex(dates[kept]), faults
+
+
+def dated(file: File, calendar: Calendar | None) -> File:
+    """Give a table with the names of periods their dates as ds; a table that has ds, or no such names, stays.
+
+    A name that is not in the calendar becomes a fault, and its row is left out.
+    """
+    if calendar is None or calendar.period is None or "ds" in file.frame or calendar.period not in file.frame:
+        return file
+    names = text_of(file.frame[calendar.period])
+    dates = calendar.dates(names)
+    names_map = (*file.names, ("ds", calendar.period))
+    place = replace(file.origin, names=names_map)
+    faults = [
+        Fault("not-a-period", f"{calendar.period}={names.iloc[i]!r} is not in the calendar", place.place(int(i), "ds"),
+              f"correct it, or add its row to {calendar.source}")
+        for i in np.flatnonzero(dates.isna())
+    ]  # fmt: skip
+    known = dates.notna().to_numpy()
+    frame = file.frame.drop(columns=calendar.period).assign(ds=dates)[known].reset_index(drop=True)
+    return File(frame, file.rows[known], file.source, (*file.faults, *faults), names_map)

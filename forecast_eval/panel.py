@@ -24,13 +24,18 @@ from backtest.schemas import (
 )
 
 from .config import resolved_path
+from .covariates import read_covariates, twice_faults
 from .layout import Long, open_mapped, read_long, shares_of, text_of, with_unique_id
+from .leading_zeros import without_leading_zeros
+from .periods import read_calendar
+from .told import Axes, numbers_or_words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .config import Data, Table
     from .files import File
+    from .periods import Calendar
 
 KEY = ["unique_id", "ds"]
 
@@ -52,7 +57,8 @@ def read_history(data: Data, base: Path) -> tuple[History, pd.DataFrame]:
     if data.history is None:
         raise InputError([Fault("missing-key", "there is no history file", "data.history", "give a path")])
     faults: list[Fault] = []
-    sales = attempt(lambda: _sales(data, base), faults)
+    calendar = read_calendar(data, base)
+    sales = attempt(lambda: _sales(data, base, calendar), faults)
     stock = attempt(lambda: read_measure(data, base, "in_stock"), faults)
     file = attempt(lambda: _static_file(data, base), faults)
     if sales is None:
@@ -61,12 +67,26 @@ def read_history(data: Data, base: Path) -> tuple[History, pd.DataFrame]:
     frame, lacking = _with_stock(frame, sales, stock)
     static, unknown = _static(sales, file, data)
     faults += [*sales.faults, *inserted, *lacking, *unknown]
+    covariates = read_covariates(data, base, _axes(sales, static, calendar), faults)
+    faults += [*twice_faults(data.covariates, list(frame.columns)), *covariates.warnings]
+    frame, unmatched = covariates.onto(frame)
+    faults += unmatched
+    known_future = tuple(name for name in data.known_future if name not in covariates.lost)
+    first = pd.Timestamp.min if "ds" not in frame else dates_of(frame["ds"]).min()
     history = attempt(
-        lambda: History.of(frame, freq=data.freq, static=static, known_future=data.known_future, origin=sales.origin),
+        lambda: History.of(
+            frame,
+            freq=data.freq,
+            static=static,
+            known_future=known_future,
+            vintages=covariates.vintages(sales.ids.index.to_numpy(), first),
+            origin=sales.origin,
+        ),
         faults,
     )
     warnings = refuse(faults)
     assert history is not None
+    history = covariates.ahead(history, known_future)
     return replace(history, warnings=(*history.warnings, *warnings)), sales.ids
 
 
@@ -93,7 +113,8 @@ def read_measure(data: Data, base: Path, name: str) -> Long | None:
     table: Table | None = getattr(data, name)
     if table is None:
         return None
-    long = read_long(table, resolved_path(table.path, data.root, base), data.id, value=name)
+    path, calendar = resolved_path(table.path, data.root, base), read_calendar(data, base)
+    long = read_long(table, path, data.id, value=name, calendar=calendar)
     values = long.frame[[c for c in (*KEY, name) if c in long.frame]]
     if name == "in_stock" and name in values:
         values = values.assign(in_stock=shares_of(values[name]))
@@ -106,20 +127,18 @@ def read_measure(data: Data, base: Path, name: str) -> Long | None:
     return replace(long, frame=keyed.drop_duplicates(KEY), faults=(*long.faults, *faults))
 
 
-def _sales(data: Data, base: Path) -> Long:
+def _sales(data: Data, base: Path, calendar: Calendar | None) -> Long:
     assert data.history is not None
     path = resolved_path(data.history.path, data.root, base)
-    long = read_long(data.history, path, data.id, value="y")
-    others = [c for c in long.frame.columns if c not in (*KEY, "y", "in_stock")]
-    typed = {name: _covariate(long.frame[name]) for name in others}
-    faults = [
-        Fault("not-a-number", f"{name}={long.frame[name].iloc[i]!r} is not a number",
-              long.origin.place(int(i), name), "a known-future covariate is a plain number")
-        for name in data.known_future
-        if name in typed and typed[name].dtype == object
-        for i in np.flatnonzero(pd.to_numeric(typed[name], errors="coerce").isna() & typed[name].notna())
-    ]  # fmt: skip
-    return replace(long, frame=long.frame.assign(**typed), faults=(*long.faults, *faults))
+    long = read_long(data.history, path, data.id, value="y", calendar=calendar)
+    faults = list(long.faults)
+    typed = {
+        name: numbers_or_words(long.frame[name], long.origin, faults) if name in data.known_future
+        else _covariate(long.frame[name])
+        for name in long.frame.columns if name not in (*KEY, "y", "in_stock")
+    }  # fmt: skip
+    whole = replace(long, frame=long.frame.assign(**typed), faults=tuple(faults))
+    return without_leading_zeros(whole) if data.leading_zeros == "drop" else whole
 
 
 def _covariate(values: pd.Series[Any]) -> pd.Series[Any]:
@@ -191,6 +210,12 @@ def _lacking(wanted: pd.DataFrame, measure: Long) -> list[Fault]:
     ]  # fmt: skip
     note = Fault("unused-rows", f"{spare} rows are of no row of the history", source, "nothing, if meant", "warning")
     return [*faults, note] if spare else faults
+
+
+def _axes(sales: Long, static: pd.DataFrame, calendar: Calendar | None) -> Axes:
+    fixed = static.set_index("unique_id")
+    series = sales.ids.join(fixed[[c for c in fixed if c not in sales.ids]])
+    return Axes(series.assign(unique_id=series.index), calendar)
 
 
 def _static_file(data: Data, base: Path) -> File | None:

@@ -56,7 +56,7 @@ def fingerprint(inputs: Inputs, forecasters: Mapping[str, Forecaster | Derived])
     state = inputs.state
     digest.update(repr(dict(forecasters)).encode())
     history = inputs.history
-    frames = [history.frame, history.static.reset_index(), history.ahead, inputs.economics.frame]
+    frames = [history.frame, history.static.reset_index(), history.ahead, *history.vintages, inputs.economics.frame]
     frames += [] if inputs.demand is None else [inputs.demand]
     frames += [] if state is None else [state.on_hand.reset_index(), state.in_transit.reset_index()]
     for frame in frames:

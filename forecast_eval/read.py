@@ -19,7 +19,8 @@ from .config import resolved_path
 from .economics import Economics
 from .layout import open_mapped, with_unique_id
 from .panel import read_demand, read_history
-from .terms import read_economics
+from .periods import read_calendar
+from .terms import late_prices, read_economics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,9 +87,8 @@ def read_inputs(data: Data, base: Path, seed: int) -> Inputs:
         None,
         pd.DataFrame(columns=list(data.id), index=pd.Index([], name="unique_id", dtype=object), dtype=object),
     )
-    static = None if history is None else history.static
     demand = attempt(lambda: read_demand(data, base, history), faults)
-    economics = attempt(lambda: _economics(data, base, ids, static), faults)
+    economics = attempt(lambda: _economics(data, base, ids, history), faults)
     state = attempt(lambda: _state(data, base, ids), faults)
     refuse(faults)
     assert history is not None
@@ -167,13 +167,18 @@ def read_forecasts(spec: FileSpec, data: Data, base: Path) -> tuple[pd.DataFrame
     return long[long["model"] == wanted].dropna(axis=1, how="all").reset_index(drop=True), file.origin
 
 
-def _economics(data: Data, base: Path, ids: pd.DataFrame, static: pd.DataFrame | None) -> Economics:
+def _economics(data: Data, base: Path, ids: pd.DataFrame, history: History | None) -> Economics:
     spec = data.economics
     if spec is None:
         fault = Fault("missing-key", "there are no economics", "data.economics", "give a path or values")
         raise InputError([fault])
     path = None if spec.path is None else resolved_path(spec.path, data.root, base)
-    return read_economics(spec, path, ids=ids, static=static)
+    static = None if history is None else history.static
+    terms = read_economics(spec, path, ids=ids, static=static, calendar=read_calendar(data, base))
+    if history is None or path is None:
+        return terms
+    starts = history.frame.drop_duplicates("unique_id").set_index("unique_id")["ds"]
+    return replace(terms, warnings=(*terms.warnings, *late_prices(terms, starts, path.name)))
 
 
 def _state(data: Data, base: Path, ids: pd.DataFrame) -> State | None:
@@ -187,7 +192,11 @@ def _from_world(data: Data, world: World, seed: int) -> Inputs:
 
     knobs = world.model_extra or {}
     known = [field.name for field in fields(MarketSpec)]
-    beside = [name for name in ("in_stock", "static", "demand", "economics", "state") if getattr(data, name)]
+    beside = [
+        name
+        for name in ("calendar", "covariates", "in_stock", "static", "demand", "economics", "state")
+        if getattr(data, name)
+    ]
     refuse([
         *(Fault("unknown-key", f"unknown knob {name!r}", f"data.world.{name}", nearest(name, known))
           for name in knobs if name not in known),

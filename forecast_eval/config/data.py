@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from backtest.faults import Fault, InputError
 
@@ -29,12 +29,56 @@ class Table(Section):
     columns: dict[str, str] = {}
 
 
+class CalendarTable(Section):
+    """One row a period: its date, and whatever else is known of it.
+
+    columns : ds must be a column, or be mapped to one.
+    period : column whose values stand for the date in other files: as headers of wide ones, as keys of long ones.
+    """
+
+    path: str
+    columns: dict[str, str] = {}
+    period: str | None = None
+
+
+class CovariatesTable(Section):
+    """What else is known of series and periods: prices, events, weather, plans.
+
+    The rows are joined on every column that the file shares with the ids, the static columns, ds, or the calendar.
+
+    values : columns that become covariates, by our names: numbers throughout, or words throughout.
+    as_of : column with the date from which on a row was known; a later row on the same period revises it.
+    absent : covariate -> its value where the file has no row; without one it is missing there.
+    """
+
+    path: str
+    columns: dict[str, str] = {}
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
+    as_of: str | None = None
+    absent: dict[str, float | str] = {}
+
+    @model_validator(mode="after")
+    def _of_this_table(self) -> CovariatesTable:
+        for name in self.absent:
+            if name not in self.values:
+                raise ValueError(f"absent names {name!r}, which is not among values")
+        if self.as_of is not None and self.absent:
+            raise ValueError("a table with as_of has no absent rows: what is not told is not known")
+        return self
+
+
 class EconomicsTable(Section):
-    """Prices and supply terms: a file, values that hold for every series, or a file with values for absent columns."""
+    """Prices and supply terms: a file, values that hold for every series, or a file with values for absent columns.
+
+    A file with prices by period names it by ds, or by columns of the calendar.
+
+    shares : costs as a share of the price, where nobody publishes them: unit_cost, salvage, holding, goodwill.
+    """
 
     path: str | None = None
     columns: dict[str, str] = {}
     values: dict[str, float] = {}
+    shares: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _something(self) -> EconomicsTable:
@@ -65,13 +109,17 @@ class Data(Section):
 
     root : folder of the files, relative to the config; `${NAME:-default}` reads the environment.
     id : columns of every file whose values, joined by "/", make unique_id.
+    known_future : covariates that are known for the periods to forecast too, whatever file they come from.
     missing_periods : what an absent row between a series' first and last means: an error, or nothing sold.
+    leading_zeros : keep the periods before a series' first sale, or drop them: it was not on sale yet.
     """
 
     root: str = "."
     id: tuple[str, ...] = ("unique_id",)
     freq: str | None = None
+    calendar: CalendarTable | None = None
     history: Table | None = None
+    covariates: tuple[CovariatesTable, ...] = ()
     in_stock: Table | None = None
     static: Table | None = None
     demand: Table | None = None
@@ -80,6 +128,7 @@ class Data(Section):
     world: World | None = None
     known_future: tuple[str, ...] = ()
     missing_periods: Literal["error", "zero"] = "error"
+    leading_zeros: Literal["keep", "drop"] = "keep"
 
     @model_validator(mode="after")
     def _one_source(self) -> Data:
