@@ -8,6 +8,7 @@ from .forecaster import Ask, FallbackWarning, Fitted, Forecaster, Known
 from .frames import forecasts_of, from_nixtla
 from .hidden import FilledStockouts, fill_hidden
 from .history import History
+from .leakage import Leak, Probed, probe
 from .plan import plan
 from .run import Backtest, Failure, ForecasterFailedError, Settings, Usage, WorkerLostError, backtest, plan_units
 from .stages import with_members
@@ -27,8 +28,10 @@ __all__ = [
     "History",
     "InputError",
     "Known",
+    "Leak",
     "Made",
     "Origin",
+    "Probed",
     "RollingWindows",
     "Settings",
     "Usage",
@@ -43,6 +46,7 @@ __all__ = [
     "path_columns",
     "plan",
     "plan_units",
+    "probe",
     "quantile_column",
     "quantile_levels",
     "with_members",

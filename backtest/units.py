@@ -9,6 +9,7 @@ import os
 import pickle
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from pathlib import Path
@@ -88,6 +89,7 @@ def units_of(
                 yield Unit(model, forecaster, together, start, stop, key.hexdigest()[:24])
 
 
+@cache
 def _versions() -> tuple[tuple[str, str], ...]:
     """What makes a forecast beside its forecaster: with other code it is made anew."""
     found = []

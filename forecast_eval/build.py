@@ -1,4 +1,4 @@
-"""From config to objects: windows, forecasters, policies."""
+"""From config to objects: windows, how to run, policies."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from backtest import Fault, FilledStockouts, InputError, RollingWindows, Settings
-from backtest.adapters import LightGBM, Precomputed, SeasonalAverage, StatsForecastModel
-from backtest.faults import nearest
+from backtest import Fault, InputError, RollingWindows, Settings
 
-from .config import FileSpec, LightGBMSpec, OrderUpToSpec, SeasonalAverageSpec, StatsForecastSpec
-from .read import read_forecasts
+from .config import OrderUpToSpec
 from .simulate import OrderUpToCoverage, OrderUpToCriticalRatio, PeriodsOfSupply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from backtest import Forecaster, History
+    from backtest import History
 
-    from .config import Backtest, Config, ForecasterSpec, PolicySpec
+    from .config import Backtest, PolicySpec
     from .simulate import Policy
 
 
@@ -38,62 +35,31 @@ def windows_of(spec: Backtest) -> RollingWindows:
     )
 
 
-def settings_of(spec: Backtest, units: Path | None) -> Settings:
+def settings_of(spec: Backtest, seed: int, units: Path | None = None) -> Settings:
     """How to run the backtest, as the config gives it."""
-    return Settings(levels=spec.quantiles, on_failure=spec.on_failure, workers=spec.workers, units=units)
-
-
-def forecasters_of(config: Config, history: History, base: Path) -> dict[str, Forecaster]:
-    """Forecasters by name; InputError with every fault, such as a model that does not exist."""
-    built, faults = {}, []
-    for name, spec in config.forecasters.items():
-        try:
-            built[name] = _forecaster(spec, config, history, base)
-        except InputError as error:
-            faults += [Fault(f.rule, f.what, _place(f.place, name), f.fix, f.severity) for f in error.faults]
-    if faults:
-        raise InputError(faults)
-    return built
-
-
-def _place(place: str, name: str) -> str:
-    return f"forecasters.{name}" if place == "forecasters" else place
-
-
-def _forecaster(spec: ForecasterSpec, config: Config, history: History, base: Path) -> Forecaster:
-    if isinstance(spec, FileSpec):
-        return Precomputed(*read_forecasts(spec, config.data, base))
-    inner: Forecaster
-    if isinstance(spec, StatsForecastSpec):
-        inner = StatsForecastModel(spec.model, tuple(sorted(spec.params.items())))
-    elif isinstance(spec, SeasonalAverageSpec):
-        return SeasonalAverage(spec.window, spec.season)  # it leaves stockout periods out by itself
-    else:
-        inner = _lightgbm(spec, history)
-    return FilledStockouts(inner) if config.backtest.hidden_demand == "fill" else inner
-
-
-def _lightgbm(spec: LightGBMSpec, history: History) -> LightGBM:
-    unknown = [
-        Fault(
-            "unknown-column",
-            f"static column {c!r} does not exist",
-            "forecasters",
-            nearest(c, history.static.columns),
-        )
-        for c in spec.static
-        if c not in history.static.columns
-    ]
-    if unknown:
-        raise InputError(unknown)
-    return LightGBM(
-        lags=spec.lags,
-        rolling_means=spec.rolling_means,
-        date_features=spec.date_features,
-        static=spec.static,
-        quantiles=spec.quantiles,
-        params=tuple(sorted(spec.params.items())),
+    return Settings(
+        levels=spec.quantiles,
+        paths=spec.paths,
+        seed=seed,
+        on_failure=spec.on_failure,
+        fallback=spec.fallback,
+        workers=spec.workers,
+        shard=spec.shard,
+        units=units,
     )
+
+
+def step_of(spec: Backtest, history: History) -> int:
+    """Periods from one cutoff to the next, which is the review period of the orders.
+
+    Raises InputError where the cutoffs are not evenly apart: orders come at even intervals.
+    """
+    step = windows_of(spec).spacing(history.calendar)
+    if step is None:
+        what = "the cutoffs are not evenly apart, and orders are placed at even intervals"
+        fix = "give even ones, or stop at forecast-eval score"
+        raise InputError([Fault("uneven-cutoffs", what, "backtest.cutoffs", fix)])
+    return step
 
 
 def policies_of(specs: Iterable[PolicySpec]) -> tuple[Policy, ...]:

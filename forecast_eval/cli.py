@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
+    from .config import Config
     from .pipeline import Session, Step
+    from .read import Inputs
 
 FINE, REFUSED, BAD_INPUT, OUR_FAULT, STOPPED = 0, 1, 2, 3, 130
 
@@ -39,8 +41,15 @@ def run(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: F
 
 
 @app.command()
-def check(target: Target, changes: Set = None) -> None:
-    """Check config and data, and say what is in them; nothing is run."""
+def check(
+    target: Target,
+    changes: Set = None,
+    leakage: Annotated[  # noqa: FBT002
+        bool, typer.Option("--leakage", help="Perturb everything after a cutoff, and see that no forecast moves.")
+    ] = False,
+    series: Annotated[int, typer.Option(min=1, help="Series to probe with, chosen at random.")] = 200,
+) -> None:
+    """Check config and data, and say what is in them; with --leakage, that no forecaster sees the future."""
     from .config import load_config
     from .money import judged_cutoffs
     from .pipeline import checked, market_of
@@ -49,7 +58,8 @@ def check(target: Target, changes: Set = None) -> None:
 
     folder = target.is_dir()
     config = load_config(target / "config.yaml" if folder else target, changes or [])
-    inputs, _, windows = checked(config, Path(find_run(target).manifest["base"]) if folder else target.parent)
+    base = Path(find_run(target).manifest["base"]) if folder else target.parent
+    inputs, _, windows = checked(config, base)
     _, judged = judged_cutoffs(market_of(config, inputs), windows, config.simulate.judged)
     cutoffs = (
         f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}; judged: the last {len(judged)}"
@@ -58,11 +68,22 @@ def check(target: Target, changes: Set = None) -> None:
     for warning in inputs.warnings:
         _say(f"warning: {warning}")
     _say("No fault found.")
+    if leakage:
+        _probe(config, inputs, base, series)
 
 
 @app.command()
-def backtest(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+def backtest(
+    target: Target,
+    changes: Set = None,
+    runs: Runs = Path("runs"),
+    fresh: Fresh = False,  # noqa: FBT002
+    plan: Annotated[bool, typer.Option("--plan", help="Show the windows and the work; run nothing.")] = False,  # noqa: FBT002
+) -> None:
     """Make the forecasts of every forecaster at every cutoff."""
+    if plan:
+        _show_plan(target, changes, runs)
+        return
     _advance(target, changes, runs, "backtest", fresh=fresh)
 
 
@@ -129,8 +150,8 @@ def main() -> NoReturn:
 
 
 def _explain(error: Exception) -> int:
+    from backtest import ForecasterFailedError, WorkerLostError
     from backtest.faults import InputError, summary
-    from backtest.run import ForecasterFailedError
 
     if isinstance(error, InputError):
         for line in summary(error.faults):
@@ -138,6 +159,9 @@ def _explain(error: Exception) -> int:
         return BAD_INPUT
     if isinstance(error, ForecasterFailedError):
         _complain(f"{error}; finished work is kept. Mend it, or set backtest.on_failure=skip")
+        return BAD_INPUT
+    if isinstance(error, WorkerLostError):
+        _complain(f"{error}; see backtest.workers and backtest.shard")
         return BAD_INPUT
     if isinstance(error, OSError):
         _complain(f"{error.filename or 'a file'}: cannot read or write: {error.strerror or error}; make it possible")
@@ -162,17 +186,54 @@ def _advance(target: Path, changes: list[str] | None, runs: Path, upto: Step, *,
     _show(session, upto)
 
 
+def _show_plan(target: Path, changes: list[str] | None, runs: Path) -> None:
+    from .pipeline import planned
+
+    what = planned(target, changes or [], root=runs)
+    table = _table("cutoff", "fit", "known from", "forecast", "to", "series", "ended", "not begun")
+    for row in what.windows.to_dict("records"):
+        dates = [row[name].strftime(what.date_format) for name in ("cutoff", "known_from", "first", "last")]
+        late = f" ({row['unknown']} unknown)" if row["unknown"] else ""
+        counts = (f"{row[name]:,}" for name in ("series", "ended", "not_begun"))
+        table.add_row(dates[0], "yes" if row["fitted"] else "", *dates[1:3], dates[3] + late, *counts)
+    _print(table)
+    units = _table("model", "units of work", "finished")
+    for model, (every, finished) in what.units.items():
+        units.add_row(model, f"{every:,}", f"{finished:,}")
+    _print(units)
+    _say(what.words)
+
+
 def _show(session: Session, upto: Step) -> None:
     run = session.run
     for failure in (*run.manifest["failures"], *run.manifest.get("left_out", ())):
         _complain(f"failed: {failure}", "yellow")
     if upto == "score":
         _show_scores(session)
+    if upto in ("backtest", "score"):
+        _show_usage(session)
     if upto in ("simulate", "report"):
         _show_money(session)
     _say(f"Run: {run.path}")
     if upto == "report":
         _say(f"Report: {run.path / 'report.html'}")
+
+
+def _probe(config: Config, inputs: Inputs, base: Path, series: int) -> None:
+    """Show what the leak probe found; exit 1 where a forecaster leaks, fails, or differs from itself."""
+    from .probe import leakage
+
+    with _progress() as show:
+        found = leakage(
+            config, inputs, base, series=series, progress=lambda what, done, total: show("probe", what, done, total)
+        )
+    table = _table("model", "cutoffs probed", "verdict")
+    table.columns[2].justify, table.columns[2].no_wrap = "left", False
+    for own in found:
+        table.add_row(own.model, ", ".join(f"{c:%Y-%m-%d}" for c in own.cutoffs) or "none", str(own))
+    _print(table)
+    if any(own.proven_wrong for own in found):
+        raise typer.Exit(REFUSED)
 
 
 def _table(*names: str) -> Table:
@@ -194,6 +255,16 @@ def _show_scores(session: Session) -> None:
     for model, part in total.groupby("model", sort=False):
         values = part.set_index("metric")["value"]
         table.add_row(str(model), *(f"{values[name]:,.3g}" for name in names))
+    _print(table)
+
+
+def _show_usage(session: Session) -> None:
+    from .summary import usage
+
+    table = _table("model", "fit s", "predict s", "ms a series", "peak MB", "failures")
+    for row in usage(session.run).to_dict("records"):
+        numbers = [row[name] for name in ("fit_seconds", "predict_seconds", "latency_ms", "peak_mb")]
+        table.add_row(row["model"], *("n/a" if n != n else f"{n:,.4g}" for n in numbers), f"{row['failures']}")  # noqa: PLR0124
     _print(table)
 
 

@@ -11,8 +11,9 @@ import pandas as pd
 from backtest import Fault, InputError, RollingWindows, backtest, with_members
 from backtest.faults import refuse
 
-from .build import forecasters_of, policies_of, settings_of, step_of, windows_of
+from .build import policies_of, settings_of, step_of, windows_of
 from .config import resolved_path
+from .forecasters import forecasters_of
 from .layout import open_mapped, with_unique_id
 from .pipeline import market_of
 from .simulate import Supply, outlooks, play
@@ -55,7 +56,7 @@ def orders(
     market = market_of(config, inputs)
     market.needs_horizon(config.backtest.horizon)
     earlier, now = _windows(config, inputs)
-    forecaster = with_members(forecasters_of(config, inputs.history, base), name)
+    forecaster = with_members(forecasters_of(config, base, history=inputs.history, economics=inputs.economics), name)
     settings = replace(settings_of(config.backtest, config.seed, units), on_failure="stop", fallback=None)
     made = [
         backtest(inputs.history, forecaster, windows=spans, settings=settings, progress=progress)

@@ -11,9 +11,11 @@ import pandas as pd
 
 from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden, plan, plan_units
 from backtest.faults import attempt, nearest, refuse
+from backtest.stages import Stages
 
-from .build import forecasters_of, policies_of, settings_of, step_of, windows_of
+from .build import policies_of, settings_of, step_of, windows_of
 from .config import PeriodsOfSupplySpec, load_config
+from .forecasters import forecasters_of
 from .money import Money, Plan, Versus, judge, judged_cutoffs
 from .quality import data_facts, fingerprint
 from .read import read_inputs
@@ -178,8 +180,10 @@ def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | 
     if inputs is None:
         raise InputError(faults)
     history = inputs.history
-    forecasters = attempt(lambda: forecasters_of(config, history, base), faults)
+    forecasters = attempt(lambda: forecasters_of(config, base, history=history, economics=inputs.economics), faults)
     windows = attempt(lambda: windows_of(config.backtest).over(history.calendar), faults)
+    if forecasters is not None and windows is not None:
+        attempt(lambda: Stages.of(forecasters, windows_of(config.backtest), history.calendar), faults)
     if windows is not None and windows_of(config.backtest).spacing(history.calendar) is not None:
         attempt(lambda: market_of(config, inputs).needs_horizon(config.backtest.horizon), faults)
     attempt(lambda: _fits(config, history), faults)

@@ -1,7 +1,17 @@
 """The YAML config, a file a section."""
 
-from .data import Data, EconomicsTable, StateTable, Table, World, resolved_path
-from .forecasters import FileSpec, ForecasterSpec, LightGBMSpec, SeasonalAverageSpec, StatsForecastSpec
+from .data import CalendarTable, CovariatesTable, Data, EconomicsTable, StateTable, Table, World, resolved_path
+from .forecasters import (
+    EnsembleSpec,
+    FileSpec,
+    ForecasterSpec,
+    LightGBMSpec,
+    NeuralForecastSpec,
+    PythonSpec,
+    ResidualQuantilesSpec,
+    SeasonalAverageSpec,
+    StatsForecastSpec,
+)
 from .load import Config, Report, config_of, load_config
 from .money import Compare, Order, OrderTemplate, OrderUpToSpec, PeriodsOfSupplySpec, PolicySpec, Simulate
 from .scores import Score, Trend
@@ -9,19 +19,25 @@ from .windows import Backtest
 
 __all__ = [
     "Backtest",
+    "CalendarTable",
     "Compare",
     "Config",
+    "CovariatesTable",
     "Data",
     "EconomicsTable",
+    "EnsembleSpec",
     "FileSpec",
     "ForecasterSpec",
     "LightGBMSpec",
+    "NeuralForecastSpec",
     "Order",
     "OrderTemplate",
     "OrderUpToSpec",
     "PeriodsOfSupplySpec",
     "PolicySpec",
+    "PythonSpec",
     "Report",
+    "ResidualQuantilesSpec",
     "Score",
     "SeasonalAverageSpec",
     "Simulate",

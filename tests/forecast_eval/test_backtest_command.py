@@ -13,7 +13,10 @@ from forecast_eval import cli
 
 CONFIG = {
     "name": "shop",
-    "data": {"history": {"path": "history.csv"}, "economics": {"values": {"price": 5, "unit_cost": 3, "holding": 0.1, "lead_time": 1}}},
+    "data": {
+        "history": {"path": "history.csv"},
+        "economics": {"values": {"price": 5, "unit_cost": 3, "holding": 0.1, "lead_time": 1}},
+    },
     "backtest": {"horizon": 2, "windows": 9, "refit": 3, "workers": 1, "quantiles": [0.1, 0.5, 0.9]},
     "forecasters": {
         "average": {"kind": "seasonal_average", "window": 8, "season": "none"},
