@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,8 @@ import pandas as pd
 from .asof import known_at
 from .columns import path_columns, quantile_levels
 from .derived import Made
-from .faults import InputError
 from .units import Facts
-from .work import ForecasterFailedError, failed, heard, in_contract, timed
+from .work import failed, heard, in_contract, timed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from .units import Store, Unit
     from .windows import Window
     from .work import Failure, Outcome
+
+
+KEY = ("cutoff", "unique_id", "ds")
 
 
 @dataclass(slots=True)
@@ -105,7 +107,9 @@ class Collected:
         for unit in self.finished:
             self._keep(unit, self.store.read(unit))
         self.finished.clear()
-        for failure in sorted(self.failures, key=lambda f: (f.cutoff, f.model, f.series or (0, 0))):
+        # what the baseline failed on cannot stand in for others
+        order = sorted(self.failures, key=lambda f: (f.model != self.fallback, f.cutoff, f.model, f.series or (0, 0)))
+        for failure in order:
             if self.fallback is None or not self._fall_back(failure):
                 self.frames.pop((failure.model, failure.cutoff), None)
 
@@ -123,8 +127,6 @@ class Collected:
                 whole = in_contract(frame, model, window, known)
                 self.frames[model, window.cutoff] = {0: whole}
                 facts.forecasts = len(known.future) // known.horizon
-            except InputError:
-                raise
             except Exception as error:  # noqa: BLE001 - as for forecasters that are fitted
                 failures.append(failed(model, window, error))
             self._count(model, facts, (window.cutoff, 0))
@@ -134,25 +136,26 @@ class Collected:
 
     def result(self, stages: Stages) -> Backtest:
         """Tables in the order of models, cutoffs, series and periods, the windows of the backtest only."""
-        parts = [
-            self._at(model, window.cutoff)
+        pieces = [
+            (model, piece)
             for model in stages.forecasters for window in stages.spans
-            if (model, window.cutoff) in self.frames
+            for _, piece in sorted(self.frames.get((model, window.cutoff), {}).items())
         ]  # fmt: skip
         failures = tuple(sorted(self.failures, key=lambda f: (list(stages.forecasters).index(f.model), f.cutoff)))
-        if not parts:
-            raise ForecasterFailedError(failures[0])
-        whole = pd.concat(parts, ignore_index=True)
-        levels, paths = quantile_levels(list(whole.columns)), path_columns(list(whole.columns))
-        keys = ["model", "cutoff", "unique_id", "ds"]
-        courses = whole.loc[whole[paths[0]].notna(), [*keys, *paths]].reset_index(drop=True) if paths else None
+        if not pieces:
+            raise failures[0].reason
+        names = list(dict.fromkeys(c for _, piece in pieces for c in piece.columns))
+        paths = path_columns(names)
+        drawn = [(model, piece) for model, piece in pieces if paths and paths[0] in piece]
         notes = {
             model: tuple(text for _, said in sorted(self.notes[model].items()) for text in said)
             for model in stages.forecasters
             if self.notes.get(model)
         }
         usage = {model: self.usage[model] for model in stages.forecasters if model in self.usage}
-        return Backtest(whole[[*keys, "forecast", *levels.values()]], courses, failures, notes, usage)
+        courses = _table(drawn, paths) if drawn else None
+        self.frames.clear()
+        return Backtest(_table(pieces, ["forecast", *quantile_levels(names).values()]), courses, failures, notes, usage)
 
     def _count(self, model: str, facts: Facts, place: tuple[pd.Timestamp, int]) -> None:
         self.usage.setdefault(model, Usage()).add(facts)
@@ -160,9 +163,10 @@ class Collected:
             self.notes.setdefault(model, {})[place] = facts.notes
 
     def _keep(self, unit: Unit, forecasts: pd.DataFrame) -> None:
-        for cutoff, part in forecasts.groupby("cutoff", sort=False):
-            assert isinstance(cutoff, pd.Timestamp)
-            self.frames.setdefault((unit.model, cutoff), {})[unit.start] = part
+        for window in unit.windows:
+            part = forecasts if len(unit.windows) == 1 else forecasts[forecasts["cutoff"] == window.cutoff]
+            if len(part):
+                self.frames.setdefault((unit.model, window.cutoff), {})[unit.start] = part
 
     def _at(self, model: str, cutoff: pd.Timestamp) -> pd.DataFrame:
         shards = self.frames[model, cutoff]
@@ -206,3 +210,17 @@ class Collected:
         past["step"] = past.groupby(["model", "cutoff", "unique_id"], sort=False).cumcount() + 1
         seen = [c for c in ("unique_id", "ds", "y", "in_stock") if c in known.history]
         return past[past["ds"] <= window.cutoff].merge(known.history[seen], on=["unique_id", "ds"])
+
+
+def _table(pieces: list[tuple[str, pd.DataFrame]], values: Sequence[str]) -> pd.DataFrame:
+    """One frame of many; `pieces` is emptied, and what was joined is let go: large tables do not lie there twice."""
+    sizes = [len(piece) for _, piece in pieces]
+    columns: dict[str, Any] = {"model": np.repeat(np.array([model for model, _ in pieces], dtype=object), sizes)}
+    parts = {
+        name: [piece[name].to_numpy() if name in piece else np.full(len(piece), np.nan) for _, piece in pieces]
+        for name in (*KEY, *values)
+    }
+    pieces.clear()
+    for name in list(parts):
+        columns[name] = np.concatenate(parts.pop(name))
+    return pd.DataFrame(columns, copy=False)

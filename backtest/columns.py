@@ -1,12 +1,34 @@
-"""Names of the columns of forecasts: quantiles by their level as a number, and what Nixtla calls them."""
+"""Columns: names of quantiles and paths, what Nixtla calls them, and codes of a column's values."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+def codes_of(values: pd.Series[Any]) -> NDArray[Any]:
+    """Numbers that order and tell apart values as they do: of text the rank, -1 where it is missing.
+
+    Equal texts mostly stand together: only the first of each run is looked up, which saves time and much memory.
+
+    >>> codes_of(pd.Series(["b", "b", "a", "b"])).tolist()
+    [1, 1, 0, 1]
+    """
+    given = values.to_numpy()
+    if given.dtype.kind in "iufM":
+        return np.asarray(given.view(np.int64) if given.dtype.kind == "M" else given)
+    heads = np.flatnonzero(np.r_[True, given[1:] != given[:-1]]) if len(given) else np.empty(0, dtype=np.int64)
+    codes, _ = pd.factorize(given[heads], sort=True)
+    return np.repeat(codes, np.diff(np.append(heads, len(given))))
+
 
 QUANTILE = re.compile(r"^q(0?\.\d+)$")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .columns import codes_of
 from .faults import Fault, InputError, Origin, nearest, refuse
 from .frames import to_pandas
 from .periods import calendar_of, gap_faults
@@ -171,8 +172,11 @@ def _split_ahead(
 
 def _in_order(long: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     columns = [c for c in ("unique_id", "ds", "y", "in_stock") if c in long.columns]
-    series, _ = pd.factorize(long["unique_id"], sort=True)  # numbers sort much faster than texts
-    order = np.lexsort((long["ds"].to_numpy(), series))
+    order = np.lexsort((codes_of(long["ds"]), codes_of(long["unique_id"])))
+    if bool((np.diff(order) == 1).all()):  # sorted as it is; covariates are still the caller's own
+        return pd.DataFrame(
+            {c: long[c].copy() if c in covariates else long[c] for c in (*columns, *covariates)}, copy=False
+        )
     return pd.DataFrame({name: long[name].array.take(order) for name in (*columns, *covariates)}, copy=False)
 
 

@@ -26,7 +26,7 @@ def plan(history: History, windows: RollingWindows) -> pd.DataFrame:
     >>> sales = pd.DataFrame({"unique_id": "a", "ds": weeks, "y": 1.0})
     >>> table = plan(History.of(sales), RollingWindows(horizon=2, n_windows=2, gap=1))
     >>> [f"{w.cutoff:%m-%d}: {w.first:%m-%d} to {w.last:%m-%d}" for w in table.itertuples()]
-    ['01-26: 02-09 to 02-16', '02-02: 02-16 to 02-23']
+    ['02-02: 02-16 to 02-23', '02-09: 02-23 to 03-02']
     """
     calendar = history.calendar
     begin = history.frame.groupby("unique_id")["ds"].min().to_numpy()

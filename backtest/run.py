@@ -150,7 +150,7 @@ def _refuse_fallback(settings: Settings, forecasters: Mapping[str, Forecaster | 
 
 def _stop_at(failures: list[Failure], settings: Settings) -> None:
     if failures and settings.on_failure == "stop":
-        raise ForecasterFailedError(failures[0])
+        raise failures[0].reason
 
 
 def _telling(progress: Callable[[str, int, int], None] | None, total: int) -> Callable[[str], None]:
@@ -169,7 +169,7 @@ def _telling(progress: Callable[[str, int, int], None] | None, total: int) -> Ca
 def _store(folder: Path | None) -> Iterator[Store]:
     """Where finished units lie: the folder that is wanted, or one that is thrown away."""
     if folder is not None:
-        store = Store(folder)
+        store = Store(folder.resolve())  # worker processes may stand elsewhere
         store.open()
         yield store
         return

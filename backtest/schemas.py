@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from .columns import codes_of
 from .faults import Fault, nearest
 from .periods import moment
 
@@ -105,7 +106,10 @@ def checked(frame: pd.DataFrame, schema: pa.DataFrameSchema, origin: Origin) -> 
 
 def duplicate_faults(frame: pd.DataFrame, key: Sequence[str], origin: Origin) -> list[Fault]:
     """One fault for each row whose key stands in an earlier row too."""
-    again = frame.index[frame.duplicated(list(key))]
+    codes = [codes_of(frame[c]) for c in reversed(key)]
+    order = np.lexsort(codes)  # stable: of equal keys the first row comes first
+    equal = np.all([code[order][1:] == code[order][:-1] for code in codes], axis=0)
+    again = frame.index[np.sort(order[1:][equal])]
     return [
         Fault("duplicate",
               f"({', '.join(key)})=({', '.join(_shown(frame.loc[i, c]) for c in key)}) stands twice",

@@ -19,7 +19,9 @@ import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.util import hash_pandas_object
+from pyarrow import parquet as pq
 
 from .faults import Fault, InputError
 from .forecaster import is_local
@@ -153,10 +155,11 @@ class _Seen:
     """Hashes of what a unit can see, so that a new week of data leaves older units as they are."""
 
     def __init__(self, history: History) -> None:
-        frame = history.frame
+        frame, plain = history.frame, [name for name in history.known_future if name in history.frame.columns]
         self._ds = frame["ds"].to_numpy()
-        self._rows = hash_pandas_object(frame, index=False).to_numpy()
-        self._plans = hash_pandas_object(frame[["unique_id", "ds", *_plain(history)]], index=False).to_numpy()
+        # ids are hashed once a series, with the static columns
+        self._rows = hash_pandas_object(frame.drop(columns="unique_id"), index=False).to_numpy()
+        self._plans = hash_pandas_object(frame[["ds", *plain]], index=False).to_numpy() if plain else None
         self._offsets = offsets_of(history)
         self._first = self._ds[self._offsets[:-1]]
         self._static = hash_pandas_object(history.static).to_numpy()
@@ -168,11 +171,17 @@ class _Seen:
         """Whole rows up to the block's last cutoff, and known-future covariates up to its last step."""
         cutoff, end = block[-1].cutoff.to_datetime64(), block[-1].steps[-1].to_datetime64()
         rows = slice(int(self._offsets[start]), int(self._offsets[stop]))
-        ds = self._ds[rows]
+        past, ahead = self._ds[rows] <= cutoff, (self._ds[rows] > cutoff) & (self._ds[rows] <= end)
+        firsts, begun = self._offsets[start:stop] - self._offsets[start], self._first[start:stop] <= cutoff
         parts = [
-            self._rows[rows][ds <= cutoff],
-            self._plans[rows][(ds > cutoff) & (ds <= end)],
-            self._static[start:stop][self._first[start:stop] <= cutoff],
+            self._rows[rows][past],
+            np.add.reduceat(past, firsts, dtype=np.int64)[begun],  # rows of each series
+            *(
+                ()
+                if self._plans is None
+                else (self._plans[rows][ahead], np.add.reduceat(ahead, firsts, dtype=np.int64))
+            ),
+            self._static[start:stop][begun],
             *(beside.of(start, stop, cutoff, end) for beside in self._beside),
         ]
         digest = hashlib.sha256(self._columns)
@@ -180,11 +189,6 @@ class _Seen:
             digest.update(f"{len(part)};".encode())
             digest.update(np.ascontiguousarray(part).tobytes())
         return digest.digest()
-
-
-def _plain(history: History) -> list[str]:
-    """Known-future covariates that have no vintages."""
-    return [name for name in history.known_future if name in history.frame.columns]
 
 
 class _Beside:
@@ -236,13 +240,15 @@ class Store:
 
     def read(self, unit: Unit) -> pd.DataFrame:
         """Forecasts of a finished unit: cutoff, unique_id, ds, forecast, quantiles and paths."""
-        return pd.read_parquet(self._forecasts(unit))
+        with pq.ParquetFile(self._forecasts(unit)) as file:  # read_parquet would load what reads from clouds
+            frame: pd.DataFrame = file.read(use_threads=False).to_pandas()
+        return frame
 
     def write(self, unit: Unit, forecasts: pd.DataFrame, facts: Facts) -> None:
         """Keep a finished unit."""
         target = self._forecasts(unit)
         partial = self.folder / f"{unit.key}.{os.getpid()}.partial"
-        forecasts.to_parquet(partial, index=False)
+        pq.write_table(pa.Table.from_pandas(forecasts, preserve_index=False), partial)
         told = {
             "model": unit.model,
             "cutoffs": [f"{w.cutoff:%Y-%m-%d %H:%M}" for w in unit.windows],

@@ -6,7 +6,7 @@ import time
 import traceback
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,6 +36,7 @@ class Failure:
     """A forecaster that failed on a window, or gave less than it was asked for.
 
     series : positions of the series of the unit, from the first to the one after the last; None for all of them.
+    refusal : what was wrong with its input, where that is why.
     """
 
     model: str
@@ -43,6 +44,16 @@ class Failure:
     error: str
     traceback: str
     series: tuple[int, int] | None = None
+    refusal: InputError | None = None
+
+    def __str__(self) -> str:
+        shard = "" if self.series is None else f" on series {self.series[0] + 1} to {self.series[1]}"
+        return f"{self.model} failed at cutoff {self.cutoff:%Y-%m-%d}{shard}: {self.error}"
+
+    @property
+    def reason(self) -> Exception:
+        """The error to raise where a failure stops the backtest."""
+        return self.refusal or ForecasterFailedError(self)
 
 
 class ForecasterFailedError(RuntimeError):
@@ -50,7 +61,7 @@ class ForecasterFailedError(RuntimeError):
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
-        super().__init__(f"{failure.model} failed at cutoff {failure.cutoff:%Y-%m-%d}: {failure.error}")
+        super().__init__(str(failure))
 
 
 @dataclass(slots=True, eq=False)
@@ -85,11 +96,9 @@ def do_unit(panel: Panel, unit: Unit, ask: Ask, store: Store) -> Outcome:
                     made = timed(out.facts, "predict_seconds", fitted.predict, known)
                 frames.append(in_contract(made, unit.model, window, known))
                 out.facts.forecasts += len(known.future) // known.horizon
-            except InputError:
-                raise
             except Exception as error:  # noqa: BLE001 - whatever a forecaster raises is its failure, reported by name
                 failure = failed(unit.model, window, error)
-                out.failures.append(failure if whole else _of_series(failure, unit))
+                out.failures.append(failure if whole else replace(failure, series=(unit.start, unit.stop)))
     forecasts = pd.concat(frames, ignore_index=True) if frames else None
     if forecasts is not None and not out.failures:
         store.write(unit, forecasts, out.facts)
@@ -100,12 +109,15 @@ def do_unit(panel: Panel, unit: Unit, ask: Ask, store: Store) -> Outcome:
 
 def failed(model: str, window: Window, error: Exception) -> Failure:
     """Describe an error that is being handled."""
+    if isinstance(error, InputError):
+        error = InputError(replace(f, place=_named(f.place, model)) for f in error.faults)
+        return Failure(model, window.cutoff, str(error.faults[0]), traceback.format_exc(), refusal=error)
     text = f"{type(error).__name__}: {error}".rstrip(".")
     return Failure(model, window.cutoff, text, traceback.format_exc())
 
 
-def _of_series(failure: Failure, unit: Unit) -> Failure:
-    return Failure(failure.model, failure.cutoff, failure.error, failure.traceback, (unit.start, unit.stop))
+def _named(place: str, model: str) -> str:
+    return f"forecasters.{model}" if place == "forecasters" else place
 
 
 def timed(facts: Facts, name: str, call: Callable[..., T], *arguments: object) -> T:

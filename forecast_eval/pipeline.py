@@ -262,7 +262,7 @@ def _backtest(session: Session) -> None:
     run.write("forecasts", result.forecasts)
     if result.paths is not None:
         run.write("paths", result.paths)
-    failures = [f"{f.model} failed at cutoff {f.cutoff:%Y-%m-%d}: {f.error}" for f in result.failures]
+    failures = list(map(str, result.failures))
     fallbacks = [f"{model} {noted[0]} (and {len(noted) - 1} more such notes)" for model, noted in result.notes.items()]
     run.record(
         "backtest",

@@ -73,7 +73,8 @@ class Run:
         """Keep the traceback of a forecaster that failed."""
         folder = self.path / "failures"
         folder.mkdir(exist_ok=True)
-        write_text(folder / f"{failure.model}-{failure.cutoff:%Y%m%d}.txt", failure.traceback)
+        shard = "" if failure.series is None else f"-series{failure.series[0]}"
+        write_text(folder / f"{failure.model}-{failure.cutoff:%Y%m%dT%H%M}{shard}.txt", failure.traceback)
 
     def done(self, step: str) -> bool:
         """Whether a step has been finished."""

@@ -90,7 +90,7 @@ def _also_from(folder: str | None) -> Iterator[None]:
 
 def _forget_of_other_folders(folder: str | None) -> None:
     """Forget modules that another config had in its own folder: they may have the names of these."""
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         if folder is not None and getattr(module, "__dict__", {}).get(FOLDER, folder) != folder:
             del sys.modules[name]
 

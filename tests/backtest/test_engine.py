@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,15 +177,13 @@ def test_editing_the_code_of_a_forecaster_makes_another_of_it(tmp_path, monkeypa
 
 def test_a_forecaster_that_cannot_be_pickled_is_refused_by_name(market):
     class Local:
-        """Holds an open file."""
+        """Holds a lock."""
 
         def __init__(self):
-            self.file = Path(__file__).open()  # noqa: SIM115 - that is the point
+            self.lock = threading.Lock()
 
-    local = Local()
     with pytest.raises(InputError, match=r"forecasters.own: own cannot be pickled: .*; let it hold parameters only"):
-        run(market, {"own": local})
-    local.file.close()
+        run(market, {"own": Local()})
 
 
 KILLED = """

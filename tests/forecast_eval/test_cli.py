@@ -436,8 +436,7 @@ def test_unwritable_run_directory_is_bad_input(shop, call):
 
 def test_failing_forecaster_is_named_with_its_window_and_can_be_skipped(shop, call):
     tree = yaml.safe_load(yaml.safe_dump(CONFIG))
-    # a season longer than the history cannot be estimated
-    tree["forecasters"]["bad"] = {"kind": "lightgbm", "lags": [39], "params": {"n_estimators": 2}}
+    tree["forecasters"]["bad"] = {"kind": "statsforecast", "model": "AutoETS", "params": {"model": "QNN"}}
     write_config(shop, tree)
     code, _, err = call("simulate", "shop.yaml")
     assert code == 2
@@ -473,3 +472,16 @@ def test_our_own_fault_is_not_blamed_on_the_user(call, monkeypatch):
     assert code == 3
     assert "this is a fault of forecast-eval" in err
     assert "RuntimeError: inside" in err
+
+
+def test_forecaster_that_refuses_its_input_says_so_by_name_and_can_be_skipped(shop, call):
+    tree = yaml.safe_load(yaml.safe_dump(CONFIG))
+    tree["forecasters"]["trees"] = {"kind": "lightgbm", "lags": [39], "params": {"n_estimators": 2}}
+    tree["backtest"] |= {"horizon": 8, "windows": 20}
+    write_config(shop, tree)
+    code, _, err = call("backtest", "shop.yaml")
+    assert code == 2
+    assert "forecasters.trees: no series is long enough at" in err
+    code, _, err = call("score", "shop.yaml", "--set", "backtest.on_failure=skip")
+    assert code == 0, err
+    assert "failed: trees failed at cutoff" in err
