@@ -89,6 +89,7 @@ class Collected:
     frames: dict[tuple[str, pd.Timestamp], dict[int, pd.DataFrame]] = field(default_factory=dict)
     finished: list[Unit] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    borrowed: set[tuple[str, pd.Timestamp]] = field(default_factory=set)
     notes: dict[str, dict[tuple[pd.Timestamp, int], list[str]]] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
 
@@ -113,25 +114,30 @@ class Collected:
             if self.fallback is None or not self._fall_back(failure):
                 self.frames.pop((failure.model, failure.cutoff), None)
 
-    def derive(self, model: str, derived: Derived, spans: Sequence[Window]) -> list[Failure]:
-        """Make a derived forecaster's forecasts of all windows."""
+    def derive(self, model: str, derived: Derived, spans: Sequence[Window], *, earlier: int) -> list[Failure]:
+        """Make a derived forecaster's forecasts of all windows.
+
+        earlier : newest cutoffs whose forecasts it is shown to learn from.
+        """
         self.usage.setdefault(model, Usage())
         failures = []
         for window in spans:
             facts = Facts()
             try:
                 known = known_at(self.history, window, self.ask)
-                made = Made(self._now(derived, window), self._past(derived, window, known))
+                made = timed(facts, "predict_seconds", self._made, derived, known, earlier)
                 with heard(facts, window):
                     frame = timed(facts, "predict_seconds", derived.derive, known, made)
-                whole = in_contract(frame, model, window, known)
-                self.frames[model, window.cutoff] = {0: whole}
+                self.frames[model, window.cutoff] = {0: in_contract(frame, model, window, known)}
                 facts.forecasts = len(known.future) // known.horizon
+                self._hand_on(model, derived, window.cutoff)
             except Exception as error:  # noqa: BLE001 - as for forecasters that are fitted
                 failures.append(failed(model, window, error))
             self._count(model, facts, (window.cutoff, 0))
         self.failures += failures
         self.usage[model].failures += len(failures)
+        for failure in failures if self.fallback is not None else ():
+            self._fall_back(failure)
         return failures
 
     def result(self, stages: Stages) -> Backtest:
@@ -159,8 +165,8 @@ class Collected:
 
     def _count(self, model: str, facts: Facts, place: tuple[pd.Timestamp, int]) -> None:
         self.usage.setdefault(model, Usage()).add(facts)
-        if facts.notes:
-            self.notes.setdefault(model, {})[place] = facts.notes
+        for text in facts.notes:
+            self._note(model, place, text)
 
     def _keep(self, unit: Unit, forecasts: pd.DataFrame) -> None:
         for window in unit.windows:
@@ -184,32 +190,45 @@ class Collected:
         whole = pd.concat([there[k] for k in sorted(there)], ignore_index=True)
         mine = whole[whole["unique_id"].isin(self.history.static.index[start:stop])]
         self.frames.setdefault((failure.model, failure.cutoff), {})[start] = mine
+        self.borrowed.add((failure.model, failure.cutoff))
         text = f"at {failure.cutoff:%Y-%m-%d}: {mine['unique_id'].nunique()} series got the forecasts of "
-        self.notes.setdefault(failure.model, {}).setdefault((failure.cutoff, start), []).append(
-            f"{text}{self.fallback}: {failure.error}"
-        )
+        self._note(failure.model, (failure.cutoff, start), f"{text}{self.fallback}: {failure.error}")
         return True
 
-    def _now(self, derived: Derived, window: Window) -> pd.DataFrame:
-        lacking = [name for name in derived.members if (name, window.cutoff) not in self.frames]
+    def _note(self, model: str, place: tuple[pd.Timestamp, int], text: str) -> None:
+        self.notes.setdefault(model, {}).setdefault(place, []).append(text)
+
+    def _hand_on(self, model: str, derived: Derived, cutoff: pd.Timestamp) -> None:
+        """Say of what is made of borrowed forecasts that it is."""
+        for member in derived.members:
+            if (member, cutoff) in self.borrowed:
+                self.borrowed.add((model, cutoff))
+                text = f"at {cutoff:%Y-%m-%d}: {member} has forecasts of {self.fallback}, and so has what is made of it"
+                self._note(model, (cutoff, 0), text)
+
+    def _made(self, derived: Derived, known: Known, earlier: int) -> Made:
+        lacking = [name for name in derived.members if (name, known.cutoff) not in self.frames]
         if lacking:
             raise ValueError(f"{', '.join(lacking)} has no forecasts at this cutoff")
-        return pd.concat([self._at(name, window.cutoff) for name in derived.members], ignore_index=True)
+        now = pd.concat([self._at(name, known.cutoff) for name in derived.members], ignore_index=True)
+        return Made(now, self._past(derived, known, earlier))
 
-    def _past(self, derived: Derived, window: Window, known: Known) -> pd.DataFrame:
-        """Forecasts of earlier cutoffs with what came of them, as far as that was known."""
-        earlier = [
+    def _past(self, derived: Derived, known: Known, earlier: int) -> pd.DataFrame:
+        """Forecasts of earlier cutoffs with what came of them, as far as that was known; none that were borrowed."""
+        cutoffs = sorted({cutoff for _, cutoff in self.frames if cutoff < known.cutoff})[-earlier:] if earlier else []
+        own = [
             self._at(name, cutoff)
             for name in derived.members
-            for cutoff in sorted(c for model, c in self.frames if model == name and c < window.cutoff)
+            for cutoff in cutoffs
+            if (name, cutoff) in self.frames and (name, cutoff) not in self.borrowed
         ]
-        if not earlier:
+        if not own:
             return pd.DataFrame(columns=["model", "cutoff", "unique_id", "ds", "step", "forecast", "y"])
-        past = pd.concat(earlier, ignore_index=True)
+        past = pd.concat(own, ignore_index=True)
         past = past.drop(columns=path_columns(list(past.columns)))
         past["step"] = past.groupby(["model", "cutoff", "unique_id"], sort=False).cumcount() + 1
         seen = [c for c in ("unique_id", "ds", "y", "in_stock") if c in known.history]
-        return past[past["ds"] <= window.cutoff].merge(known.history[seen], on=["unique_id", "ds"])
+        return past[past["ds"] <= known.cutoff].merge(known.history[seen], on=["unique_id", "ds"])
 
 
 def _table(pieces: list[tuple[str, pd.DataFrame]], values: Sequence[str]) -> pd.DataFrame:

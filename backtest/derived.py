@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .forecaster import Known
+    from .windows import RollingWindows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,8 +19,8 @@ class Made:
     now : model, unique_id, ds, forecast, quantile and path columns of the members at this cutoff, the rows of
         `Known.wanted()` for each of them.
     past : model, cutoff, unique_id, ds, step (1 is the first one that is forecast), forecast, quantile columns and y
-        of earlier cutoffs; only rows whose ds is not after this cutoff, so that y was known. A row whose period was
-        not fully in stock has its in_stock here too, where the panel has that column.
+        of the `earlier` cutoffs before this one; only rows whose ds is not after this cutoff, so that y was known, and
+        none that a member got from a fallback. With in_stock, where the panel has that column.
     """
 
     now: pd.DataFrame
@@ -35,8 +36,7 @@ class Derived(Protocol):
         """Names of the forecasters that it is made of."""
         ...
 
-    @property
-    def earlier(self) -> int:
+    def earlier(self, windows: RollingWindows, calendar: pd.DatetimeIndex) -> int:
         """Cutoffs before the first one, at which its members forecast too, to teach it; they are not in the result."""
         ...
 

@@ -40,6 +40,7 @@ class Known:
     levels : quantile levels that are wanted from a model that has quantiles.
     gap : periods after the cutoff before the first step that is wanted.
     past_only : covariates of `history` that `future` does not have.
+    revised : covariates whose values were revised: those of earlier periods are better known now than they were then.
     paths : sample paths that are wanted from a model that can draw them.
     seed : of whatever a forecaster draws; same seed, same forecasts.
     """
@@ -53,6 +54,7 @@ class Known:
     levels: tuple[float, ...]
     gap: int = 0
     past_only: tuple[str, ...] = ()
+    revised: tuple[str, ...] = ()
     paths: int = 0
     seed: int = 0
 
@@ -98,7 +100,8 @@ class Fitted(Protocol):
 class Forecaster(Protocol):
     """A way to make forecasts. It holds parameters only, so that it can be fitted many times, in any process.
 
-    One whose attribute `local` is true forecasts each series by itself: its work may be split by series.
+    One whose attribute `local` is true forecasts each series by itself: its work may be split by series. One that holds
+    data of its own, such as prices, may have a method `as_known(cutoff)` that gives it with only what is known by then.
     """
 
     def fit(self, known: Known) -> Fitted:

@@ -59,6 +59,12 @@ class FilledStockouts:
         """Whether the inner forecaster treats each series by itself."""
         return is_local(self.forecaster)
 
+    def as_known(self, cutoff: pd.Timestamp) -> FilledStockouts:
+        """Itself with an inner forecaster that holds only what may be known by then."""
+        if not hasattr(self.forecaster, "as_known"):
+            return self
+        return replace(self, forecaster=self.forecaster.as_known(cutoff))
+
     def fit(self, known: Known) -> Fitted:
         """Fit the inner forecaster to filled history."""
         return _Filled(self.forecaster.fit(_filled(known, self.periods)), self.periods)

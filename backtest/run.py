@@ -113,7 +113,8 @@ def backtest(
             told(unit.model)
         collected.settle()
         for model, derived, spans in stages.derived():
-            failures = collected.derive(model, derived, spans)
+            earlier = derived.earlier(windows, history.calendar)
+            failures = collected.derive(model, derived, spans, earlier=earlier)
             _stop_at(failures, settings)
             for _ in spans:
                 told(model)

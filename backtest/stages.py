@@ -50,7 +50,7 @@ class Stages:
         need = dict.fromkeys(forecasters, 0)
         for name in reversed(order):
             for member in derived[name].members:
-                need[member] = max(need[member], need[name] + derived[name].earlier)
+                need[member] = max(need[member], need[name] + derived[name].earlier(windows, calendar))
         before = {count: windows.before(calendar, count) for count in set(need.values())}
         return cls(forecasters, windows.over(calendar), {name: before[need[name]] for name in forecasters}, order)
 

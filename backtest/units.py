@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import os
-import pickle
 import time
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,16 +13,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas.util import hash_pandas_object
 from pyarrow import parquet as pq
 
-from .faults import Fault, InputError
 from .forecaster import is_local
+from .identity import identity
 from .spool import offsets_of
 
 if TYPE_CHECKING:
@@ -45,6 +41,7 @@ class Unit:
 
     windows : the cutoffs from one fit to the next; one, where every cutoff is fitted anew.
     start, stop : positions of the series; all of them for a forecaster that learns from all.
+    whole : whether they are all the series of the panel.
     key : what the unit is recognised by: forecaster, data that it can see, windows, versions.
     """
 
@@ -53,6 +50,7 @@ class Unit:
     windows: tuple[Window, ...]
     start: int
     stop: int
+    whole: bool
     key: str
 
 
@@ -79,16 +77,24 @@ def units_of(
     seen, count = _Seen(history), len(history.static)
     versions = _versions()
     for model, forecaster in forecasters.items():
-        own = repr((versions, identity(model, forecaster), ask))
         size = shard if is_local(forecaster) else count
         for _, block in groupby(spans, key=lambda w: w.fitted_at):
             together = tuple(block)
-            dates = [(w.cutoff.isoformat(), [t.isoformat() for t in w.gap.append(w.steps)]) for w in together]
+            own = as_known(forecaster, together[-1].cutoff)
+            dates = [[t.isoformat() for t in (w.cutoff, *w.gap)] + [t.isoformat() for t in w.steps] for w in together]
+            text = repr((versions, identity(model, own), ask, dates, [len(w.gap) for w in together]))
             for start in range(0, count, size):
                 stop = min(start + size, count)
-                key = hashlib.sha256(f"{own}{dates}".encode())
+                key = hashlib.sha256(text.encode())
                 key.update(seen.of(together, start, stop))
-                yield Unit(model, forecaster, together, start, stop, key.hexdigest()[:24])
+                whole = (start, stop) == (0, count)
+                yield Unit(model, own, together, start, stop, whole, key.hexdigest()[:24])
+
+
+def as_known(forecaster: Forecaster, cutoff: pd.Timestamp) -> Forecaster:
+    """A forecaster with only what it may know by a cutoff, where it holds data of its own."""
+    known: Forecaster = forecaster.as_known(cutoff) if hasattr(forecaster, "as_known") else forecaster
+    return known
 
 
 @cache
@@ -106,51 +112,6 @@ def _versions() -> tuple[tuple[str, str], ...]:
     return (*found, ("backtest", own.hexdigest()))
 
 
-def identity(model: str, forecaster: object) -> str:
-    """Content of a forecaster: its parameters, and the code of the classes that it is made of.
-
-    Raises InputError for one that cannot be pickled: it could be neither recognised nor sent to another process.
-    """
-    try:
-        content = _content(forecaster)
-    except Exception as error:
-        raise InputError([Fault(
-            "not-picklable", f"{model} cannot be pickled: {type(error).__name__}: {error}", f"forecasters.{model}",
-            "let it hold parameters only, and open files and models in fit",
-        )]) from error  # fmt: skip
-    code = hashlib.sha256()
-    for path in sorted(set(filter(None, map(_source, _classes(forecaster))))):
-        code.update(Path(path).read_bytes())
-    return f"{content}-{code.hexdigest()}"
-
-
-def _content(forecaster: object) -> str:
-    """Hash of what an object holds, and of its class where that is known by value only, as one typed at a prompt."""
-    try:
-        return str(joblib.hash(forecaster))
-    except pickle.PicklingError:
-        return hashlib.sha256(cloudpickle.dumps(forecaster)).hexdigest()
-
-
-def _source(kind: type) -> str | None:
-    try:
-        return inspect.getsourcefile(kind)
-    except (TypeError, OSError):  # built in, or typed at a prompt
-        return None
-
-
-def _classes(thing: object, depth: int = 4) -> set[type]:
-    """Classes of an object and of what it holds."""
-    kinds = {thing if isinstance(thing, type) else type(thing)}
-    if depth == 0 or isinstance(thing, (str, bytes, int, float, np.ndarray, pd.DataFrame, pd.Series)):
-        return kinds
-    names = [*getattr(thing, "__dict__", {}), *getattr(type(thing), "__slots__", ())]
-    held: list[Any] = [getattr(thing, name, None) for name in names if isinstance(name, str)]
-    held += list(thing) if isinstance(thing, (tuple, list)) else []
-    held += list(thing.values()) if isinstance(thing, dict) else []
-    return kinds.union(*(_classes(part, depth - 1) for part in held if part is not None)) if held else kinds
-
-
 class _Seen:
     """Hashes of what a unit can see, so that a new week of data leaves older units as they are."""
 
@@ -164,7 +125,8 @@ class _Seen:
         self._first = self._ds[self._offsets[:-1]]
         self._static = hash_pandas_object(history.static).to_numpy()
         self._beside = [_Beside(history.ahead, history), *(_Beside(frame, history) for frame in history.vintages)]
-        columns = (list(frame.columns), list(history.static.columns), history.known_future, history.freq)
+        beside = [list(table.columns) for table in (history.ahead, *history.vintages)]
+        columns = (list(frame.columns), list(history.static.columns), history.known_future, history.freq, beside)
         self._columns = repr(columns).encode()
 
     def of(self, block: tuple[Window, ...], start: int, stop: int) -> bytes:

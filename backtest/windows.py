@@ -42,8 +42,8 @@ class RollingWindows:
     n_windows : number of cutoffs.
     gap : periods between the cutoff and the first forecast: data are that late, or plans that early.
     refit : when the model is fitted anew, the first cutoff included; between, the fitted model sees new data only.
-        A number fits at every so many cutoffs; a pandas frequency, such as "28D" or "MS", fits at the first cutoff
-        that is at least so much later than the last fit.
+        A number fits at every so many cutoffs; a pandas frequency fits at the first cutoff that is not before the last
+        fit plus it: "28D" after four weeks, "MS" in each new month.
     input_size : periods of history that a forecaster is handed (sliding window); None hands all (expanding window).
     last_cutoff : the newest cutoff; None takes the newest one whose whole horizon lies in the history. A later one
         is scored on those of its steps that are known.

@@ -84,7 +84,6 @@ def do_unit(panel: Panel, unit: Unit, ask: Ask, store: Store) -> Outcome:
         return Outcome(finished)
     out, frames = Outcome(Facts()), []
     history = panel.part(unit.start, unit.stop)
-    whole = unit.start == 0 and unit.stop == len(history.static)
     fitted: Fitted | None = None
     with _peak_memory(out.facts):
         for window in unit.windows:
@@ -98,7 +97,7 @@ def do_unit(panel: Panel, unit: Unit, ask: Ask, store: Store) -> Outcome:
                 out.facts.forecasts += len(known.future) // known.horizon
             except Exception as error:  # noqa: BLE001 - whatever a forecaster raises is its failure, reported by name
                 failure = failed(unit.model, window, error)
-                out.failures.append(failure if whole else replace(failure, series=(unit.start, unit.stop)))
+                out.failures.append(failure if unit.whole else replace(failure, series=(unit.start, unit.stop)))
     forecasts = pd.concat(frames, ignore_index=True) if frames else None
     if forecasts is not None and not out.failures:
         store.write(unit, forecasts, out.facts)
@@ -158,15 +157,15 @@ def in_contract(made: pd.DataFrame, model: str, window: Window, known: Known) ->
     Raises ValueError that names the first fault.
     """
     wanted = known.wanted()
-    quick = _aligned(made, wanted)
+    quick = _aligned(made, wanted, known.paths)
     if quick is None:
-        quick = _aligned(_explained(made, model, window, known), wanted)
+        quick = _aligned(_explained(made, model, window, known), wanted, known.paths)
         assert quick is not None
     quick.insert(0, "cutoff", window.cutoff)
     return quick
 
 
-def _aligned(made: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame | None:
+def _aligned(made: pd.DataFrame, wanted: pd.DataFrame, known_paths: int) -> pd.DataFrame | None:
     """The wanted rows, if all is well; else None."""
     if not {"unique_id", "ds", "forecast"} <= set(made.columns):
         return None
@@ -174,6 +173,8 @@ def _aligned(made: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame | None:
     levels, paths = quantile_levels(columns), path_columns(columns)
     odd = [c for c in columns if QUANTILE.match(c) and c not in levels.values()]
     if odd or any(c != quantile_column(q) for q, c in levels.items()) or made.columns.has_duplicates:
+        return None
+    if len(paths) not in (0, known_paths):
         return None
     values = ["forecast", *levels.values(), *paths]
     same = len(made) == len(wanted) and all(
@@ -195,6 +196,8 @@ def _aligned(made: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame | None:
 def _explained(made: pd.DataFrame, model: str, window: Window, known: Known) -> pd.DataFrame:
     """Put forecasts into the contract the slow way, which names what is wrong with them."""
     paths = path_columns(list(map(str, made.columns)))
+    if len(paths) not in (0, known.paths):
+        raise ValueError(f"its forecasts break the contract: {len(paths)} sample paths, and {known.paths} are wanted")
     if "ds" in made.columns and known.gap:
         made = made[made["ds"] > window.ordered_at]
     try:

@@ -190,7 +190,9 @@ def _boards(market: Market, models: Mapping[str, Predictions], plan: Plan) -> tu
     start = plan.windows[judged[0]].cutoff
     position = {w.cutoff: position_in(market.calendar, w.ordered_at) for w in plan.windows}
     reach = int(market.protection.max())
-    earlier = [k for k in playable if position[plan.windows[k].cutoff] + reach <= position[start]]
+    # what chooses a setting was sold by the cutoff, and not only by the order that comes a gap later
+    known = position_in(market.calendar, start)
+    earlier = [k for k in playable if position[plan.windows[k].cutoff] + reach <= known]
 
     def laid(cutoffs: list[int], state: tuple[Floats, Floats] | None) -> Board:
         complete = np.all([~np.isnan(m.point[cutoffs]).any(axis=(0, 2)) for m in models.values()], axis=0)

@@ -78,13 +78,32 @@ def demand_paths(
     usable = ~(np.isnan(actual).any(axis=1) | np.isnan(past.point).any(axis=1))
     if not usable.any():
         raise ValueError("no earlier window is complete at this cutoff: give more windows before it")
+    paths = _own_paths(now, past, actual, usable, scenarios, rng)
+    # a fallback may have given points to a model that has more elsewhere
+    lacking = np.isnan(paths).any(axis=(1, 2)) & ~np.isnan(now.point).any(axis=1)
+    if lacking.any():
+        paths[lacking] = _error_paths(now.point[lacking], past.point[usable], actual[usable], scenarios, rng)
+    return paths
+
+
+def _own_paths(
+    now: Predictions,
+    past: Predictions,
+    actual: Floats,
+    usable: NDArray[np.bool_],
+    scenarios: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Paths as the model gives them: its own, of its quantiles, or of its errors."""
     if now.paths is not None:
         drawn = rng.integers(0, now.paths.shape[2], scenarios)
-        return np.maximum(now.paths[..., drawn].transpose(0, 2, 1), 0.0)
-    if now.quantiles is None or past.quantiles is None or not now.has_both_sides:
-        return _error_paths(now.point, past.point[usable], actual[usable], scenarios, rng)
-    ranks = _rank_paths(past.quantiles[usable], past.levels, actual[usable], scenarios, rng)
-    return _quantile_paths(now.quantiles, now.levels, ranks)
+        return np.asarray(np.maximum(now.paths[..., drawn].transpose(0, 2, 1), 0.0))
+    if now.quantiles is not None and past.quantiles is not None and now.has_both_sides:
+        known = usable & ~np.isnan(past.quantiles).any(axis=(1, 2))
+        if known.any():
+            ranks = _rank_paths(past.quantiles[known], past.levels, actual[known], scenarios, rng)
+            return _quantile_paths(now.quantiles, now.levels, ranks)
+    return _error_paths(now.point, past.point[usable], actual[usable], scenarios, rng)
 
 
 def _error_paths(point: Floats, past: Floats, actual: Floats, scenarios: int, rng: np.random.Generator) -> Floats:

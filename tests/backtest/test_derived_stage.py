@@ -43,8 +43,11 @@ class Unbiased:
     """A member, less its mean past error at the first step."""
 
     of: str
-    earlier: int = 2
+    cutoffs: int = 2
     seen: list = field(default_factory=list, compare=False)
+
+    def earlier(self, windows, calendar):  # noqa: ARG002 - it needs as many whatever the windows
+        return self.cutoffs
 
     @property
     def members(self):
@@ -67,8 +70,7 @@ def test_derived_forecaster_learns_from_earlier_windows_that_are_not_in_the_resu
     wide = made.pivot_table(index=["cutoff", "unique_id", "ds"], columns="model", values="forecast")
     # y grows by 1 and 2 a period, so the mean error at the first step is 5 - 1.5
     np.testing.assert_allclose(wide["last"] - wide["unbiased"], 3.5)
-    # at the first cutoff two earlier ones are known; each later one knows one more
-    assert [n for _, n in derived.seen] == [2, 3, 4]
+    assert [n for _, n in derived.seen] == [2, 2, 2]
 
 
 def test_nothing_after_the_cutoff_reaches_a_derived_forecaster():
@@ -126,3 +128,54 @@ def test_derived_forecaster_fails_where_its_member_did_and_says_so():
     assert set(result.forecasts["model"]) == {"last"}
     with pytest.raises(ForecasterFailedError, match="broken failed"):
         backtest(panel(), forecasters, windows=WINDOWS)
+
+
+@dataclass(frozen=True)
+class FailsAt:
+    """A last value that fails at some cutoffs."""
+
+    at: tuple
+    bias: float = 5.0
+
+    def fit(self, known):  # noqa: ARG002 - it needs none
+        return self
+
+    def predict(self, known):
+        if known.cutoff in self.at:
+            raise ArithmeticError("no")
+        return Last(self.bias).predict(known)
+
+
+def cutoffs(count):
+    calendar = panel().calendar
+    last = WINDOWS.over(calendar)
+    return [*(w.cutoff for w in WINDOWS.before(calendar, count)), *(w.cutoff for w in last)]
+
+
+def test_borrowed_forecasts_teach_nobody_and_what_is_made_of_them_says_so():
+    at = cutoffs(2)
+    settings = Settings(on_failure="fallback", fallback="base")
+    # the baseline is taught too, so that its forecasts could stand in at the teaching cutoff
+    forecasters = {
+        "base": Last(-40.0), "odd": FailsAt((at[0], at[3])), "x": Unbiased("odd"), "y": Unbiased("base"),
+    }  # fmt: skip
+    result = backtest(panel(), forecasters, windows=WINDOWS, settings=settings)
+    wide = result.forecasts.pivot_table(index=["cutoff", "unique_id", "ds"], columns="model", values="forecast")
+    np.testing.assert_allclose((wide["odd"] - wide["x"]).loc[at[2]], 3.5)  # as if at[0] had not been
+    np.testing.assert_allclose((wide["odd"] - wide["x"]).loc[at[4]], 3.5)
+    np.testing.assert_allclose(wide["odd"].loc[at[3]], wide["base"].loc[at[3]])
+    assert list(result.notes["x"]) == [f"at {at[3]:%Y-%m-%d}: odd has forecasts of base, and so has what is made of it"]
+
+
+def test_fallback_stands_in_for_derived_forecasters_too():
+    @dataclass(frozen=True)
+    class Never(Unbiased):
+        def derive(self, known, made):  # noqa: ARG002 - it fails
+            raise ArithmeticError("never")
+
+    settings = Settings(on_failure="fallback", fallback="last")
+    result = backtest(panel(), {"last": Last(), "x": Never("last")}, windows=WINDOWS, settings=settings)
+    wide = result.forecasts.pivot_table(index=["cutoff", "unique_id", "ds"], columns="model", values="forecast")
+    np.testing.assert_allclose(wide["x"], wide["last"])
+    assert len(result.failures) == 3 + 2 - 2
+    assert "2 series got the forecasts of last" in result.notes["x"][0]

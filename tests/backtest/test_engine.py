@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ import pandas as pd
 import pytest
 
 from backtest import (
+    Ask,
     ForecasterFailedError,
     History,
     InputError,
@@ -28,7 +30,8 @@ from backtest import (
     plan_units,
     quantile_column,
 )
-from backtest.units import identity
+from backtest.identity import identity
+from backtest.units import units_of
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # worker processes cannot import a test
 
@@ -290,6 +293,23 @@ def test_fallback_gives_the_series_that_failed_the_forecasts_of_the_baseline(mar
     assert len(result.failures) == 1
 
 
+def test_fallback_for_the_first_shard_gives_no_row_twice(market):
+    failing = Failing(at(market), series="s1")
+    result = run(market, {"failing": failing, "mean": Mean()}, shard=3, on_failure="fallback", fallback="mean")
+    assert not result.forecasts.duplicated(["model", "cutoff", "unique_id", "ds"]).any()
+    assert result.failures[0].series == (0, 3)
+    assert result.notes["failing"][0].startswith(f"at {at(market):%Y-%m-%d}: 3 series got")
+
+
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_what_the_baseline_failed_on_stands_in_for_nobody_whatever_the_names(name, market):
+    forecasters = {name: Failing(at(market), "s1"), "mean": Failing(at(market), "s1")}
+    result = run(market, forecasters, shard=3, on_failure="fallback", fallback="mean")
+    counts = result.forecasts.groupby(["model", "cutoff"])["unique_id"].nunique()
+    assert set(counts) == {SERIES}
+    assert at(market) not in set(result.forecasts["cutoff"])
+
+
 def test_baseline_that_fails_itself_leaves_the_cutoff_out(market):
     other = Failing(at(market, 2))
     result = run(market, {"failing": other, "mean": Mean()}, on_failure="fallback", fallback="failing")
@@ -368,3 +388,85 @@ def test_a_worker_that_dies_is_one_clear_error_and_finished_work_is_kept(market,
     with pytest.raises(WorkerLostError, match=r"a worker process died, .* finished work is kept"):
         run(market, {"mean": Mean(), "dying": Dying()}, workers=2, shard=6, units=tmp_path)
     assert list(tmp_path.glob("*.json"))
+
+
+def test_a_gap_is_not_taken_for_a_step(market, tmp_path):
+    settings = Settings(units=tmp_path, levels=())
+    cutoff = market.calendar[-6]
+    plain = RollingWindows(horizon=3, last_cutoff=cutoff)
+    gapped = RollingWindows(horizon=2, gap=1, last_cutoff=cutoff)
+    assert len(backtest(market, {"mean": Mean()}, windows=plain, settings=settings).forecasts) == 3 * SERIES
+    assert len(backtest(market, {"mean": Mean()}, windows=gapped, settings=settings).forecasts) == 2 * SERIES
+
+
+def test_names_of_revised_covariates_are_part_of_what_a_unit_saw():
+    def keys(name):
+        frame, cutoff = panel().frame, WINDOWS.over(panel().calendar)[0].cutoff
+        told = frame[["unique_id", "ds"]].assign(as_of=cutoff, **{name: 1.0})
+        units = units_of(
+            History.of(frame, vintages=[told]), {"mean": Mean()}, WINDOWS.over(panel().calendar), ask=Ask(), shard=9
+        )
+        return [unit.key for unit in units]
+
+    assert keys("rain") == keys("rain")
+    assert not set(keys("rain")) & set(keys("sun"))
+
+
+@dataclass(frozen=True)
+class FewPaths(Mean):
+    """Draws fewer paths than are wanted."""
+
+    def predict(self, known):
+        return super().predict(replace(known, paths=known.paths - 1))
+
+
+def test_fewer_sample_paths_than_wanted_break_the_contract(market):
+    with pytest.raises(ForecasterFailedError, match="2 sample paths, and 3 are wanted"):
+        run(market, {"few": FewPaths()}, paths=3)
+
+
+@dataclass(frozen=True)
+class Priced(Mean):
+    """Holds prices of its own."""
+
+    prices: tuple = ((0, 1.0),)
+
+    def as_known(self, cutoff):
+        return replace(self, prices=tuple(p for p in self.prices if p[0] <= cutoff.value))
+
+
+def test_a_forecaster_with_data_of_its_own_is_run_with_what_was_known_and_kept_when_later_data_come(market, tmp_path):
+    log = tmp_path / "log"
+    later = market.calendar[-1].value
+    run(market, {"priced": Priced(log=log)}, units=tmp_path)
+    lines = len(log.read_text().splitlines())
+    run(market, {"priced": Priced(log=log, prices=((0, 1.0), (later, 2.0)))}, units=tmp_path)
+    assert len(log.read_text().splitlines()) == lines
+    run(market, {"priced": Priced(log=log, prices=((0, 1.5), (later, 2.0)))}, units=tmp_path)
+    assert len(log.read_text().splitlines()) == 2 * lines
+
+
+def test_code_of_functions_and_of_whole_packages_is_part_of_a_forecaster(tmp_path, monkeypatch):
+    package = tmp_path / "own_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .inner import rule\n")
+    (package / "inner.py").write_text("from .deep import FACTOR\ndef rule(known): return FACTOR\n")
+    (package / "deep.py").write_text("FACTOR = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import own_package
+
+    held = partial(own_package.rule, 3)
+    before = identity("own", held)
+    assert identity("own", held) == before
+    (package / "deep.py").write_text("FACTOR = 2\n")
+    assert identity("own", held) != before
+
+
+def test_a_class_retyped_at_a_prompt_is_another():
+    def typed(text):
+        space = {"__name__": "__main__"}
+        exec(text, space)  # noqa: S102 - as a prompt does
+        return space["Own"]()
+
+    one, other = (f"class Own:\n    def fit(self, known): return {value}\n" for value in ("self", "None"))
+    assert identity("own", typed(one)) != identity("own", typed(other))

@@ -8,7 +8,7 @@ import pytest
 
 from backtest import InputError, RollingWindows
 from forecast_eval.economics import Economics
-from forecast_eval.money import Plan, Versus, judge
+from forecast_eval.money import Plan, Versus, _boards, judge
 from forecast_eval.simulate import (
     Market,
     OrderUpToCoverage,
@@ -31,11 +31,11 @@ def market(seed=1, **columns):
     return Market(IDS, CALENDAR, demand, demand, Economics.of(pd.DataFrame(table | columns)), step=1)
 
 
-def forecasts(of, error=0.0, bias=1.0, seed=5):
+def forecasts(of, error=0.0, bias=1.0, seed=5, windows=WINDOWS):
     """Truth times a bias plus noise, at every cutoff."""
     rng = np.random.default_rng(seed)
     padded = np.hstack([of.demand, np.full((SERIES, HORIZON), of.demand.mean())])
-    at = [CALENDAR.get_indexer([w.cutoff])[0] for w in WINDOWS]
+    at = [CALENDAR.get_indexer([w.ordered_at])[0] for w in windows]
     truth = np.stack([padded[:, k + 1 : k + 1 + HORIZON] for k in at])
     return Predictions(np.maximum(truth * bias + error * rng.standard_normal(truth.shape), 0), None, np.array([]))
 
@@ -143,6 +143,22 @@ def test_setting_is_chosen_on_earlier_cutoffs_only():
     assert shocked.chosen == before.chosen
     assert shocked.settings["profit_when_choosing"].tolist() == before.settings["profit_when_choosing"].tolist()
     assert shocked.money["profit"].iloc[0] != before.money["profit"].iloc[0]
+
+
+def test_setting_is_chosen_on_what_was_sold_by_the_cutoff_and_not_in_the_gap_after_it():
+    gapped = RollingWindows(horizon=HORIZON, n_windows=26, gap=4).over(CALENDAR)
+    first = CALENDAR.get_loc(gapped[-10].cutoff)
+
+    def settings(world):
+        predictions = forecasts(market(), error=6.0, windows=gapped)
+        return judge(world, {"plain": predictions}, plan(windows=gapped), versus()).settings
+
+    true, later = market(), market()
+    later.demand[:, first + 1 : first + 5] *= 9
+    chosen = [settings(world).set_index("setting")["chosen"] for world in (true, later)]
+    assert chosen[0].equals(chosen[1])
+    boards = _boards(true, {"plain": forecasts(true, windows=gapped)}, plan(windows=gapped))
+    assert boards[0].times[boards[0].governing.max(axis=0) >= 0].max() <= first
 
 
 def test_outlook_sees_nothing_after_its_cutoff():

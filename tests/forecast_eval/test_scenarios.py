@@ -148,3 +148,21 @@ def test_series_taken_in_blocks_have_the_paths_that_they_have_together(make):
         for rows in (slice(0, 4), slice(4, 11))
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_a_series_that_lacks_quantiles_or_paths_gets_the_errors_of_its_points():
+    rng = np.random.default_rng(8)
+    actual = correlated(300, 0.5, rng)
+    now, past = normal_quantiles(6, 60.0), normal_quantiles(300)
+    whole = demand_paths(now, past, actual, scenarios=100, rng=np.random.default_rng(5))
+    now.quantiles[2:4] = np.nan
+    past.quantiles[7] = np.nan
+    paths = demand_paths(now, past, actual, scenarios=100, rng=np.random.default_rng(5))
+    assert np.isfinite(paths).all()
+    assert not np.array_equal(paths[2:4], whole[2:4])
+    drawn = Predictions(now.point, None, np.empty(0), np.full((6, STEPS, 9), 55.0))
+    drawn.paths[2] = np.nan
+    paths = demand_paths(drawn, points(300), actual, scenarios=100, rng=np.random.default_rng(5))
+    assert (paths[[0, 1, 3, 4, 5]] == 55.0).all()
+    assert np.isfinite(paths[2]).all()
+    assert paths[2].std() > 1
