@@ -131,7 +131,7 @@ class Collected:
                 self.frames[model, window.cutoff] = {0: in_contract(frame, model, window, known)}
                 facts.forecasts = len(known.future) // known.horizon
                 self._hand_on(model, derived, window.cutoff)
-            except Exception as error:  # noqa: BLE001 - as for forecasters that are fitted
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - as for forecasters that are fitted
                 failures.append(failed(model, window, error))
             self._count(model, facts, (window.cutoff, 0))
         self.failures += failures

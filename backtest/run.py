@@ -8,7 +8,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .units import Unit
     from .windows import RollingWindows
     from .work import Outcome
+
+
+OnFailure = Literal["stop", "skip", "fallback"]
 
 
 class WorkerLostError(RuntimeError):
@@ -59,7 +62,7 @@ class Settings:
     levels: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)
     paths: int = 0
     seed: int = 0
-    on_failure: Literal["stop", "skip", "fallback"] = "stop"
+    on_failure: OnFailure = "stop"
     fallback: str | None = None
     workers: int = 1
     shard: int = 1000
@@ -93,7 +96,7 @@ def backtest(
         When a worker process dies.
     """
     settings = settings or Settings()
-    _refuse_fallback(settings, forecasters)
+    refuse([*_settings_faults(settings, forecasters), *_forecaster_faults(forecasters)])
     ask = Ask(settings.levels, settings.paths, settings.seed, windows.input_size)
     stages = Stages.of(forecasters, windows, history.calendar)
     with _store(settings.units) as store:
@@ -139,14 +142,34 @@ def plan_units(
     return counts
 
 
-def _refuse_fallback(settings: Settings, forecasters: Mapping[str, Forecaster | Derived]) -> None:
+def _settings_faults(settings: Settings, forecasters: Mapping[str, Forecaster | Derived]) -> list[Fault]:
+    counts = {"workers": settings.workers, "shard": settings.shard, "paths": settings.paths + 1}
+    faults = [
+        Fault("settings", f"{name} is too small", f"settings.{name}", "give a larger number")
+        for name, value in counts.items() if value < 1
+    ]  # fmt: skip
+    if settings.on_failure not in get_args(OnFailure):
+        known = nearest(settings.on_failure, get_args(OnFailure))
+        faults.append(Fault("settings", f"on_failure={settings.on_failure!r} is none", "settings.on_failure", known))
     if settings.on_failure != "fallback":
-        return
+        return faults
     name = settings.fallback
     own = [model for model, forecaster in forecasters.items() if not isinstance(forecaster, Derived)]
     if name is None or name not in own:
         what = "on_failure=fallback names no forecaster" if name is None else f"fallback={name!r} is not a forecaster"
-        refuse([Fault("fallback", what, "settings.fallback", nearest(name or "", own))])
+        faults.append(Fault("fallback", what, "settings.fallback", nearest(name or "", own)))
+    return faults
+
+
+def _forecaster_faults(forecasters: Mapping[str, Forecaster | Derived]) -> list[Fault]:
+    """Faults of what has no `fit`, and of classes that were not called."""
+    return [
+        Fault("no-forecaster", f"{name} is {'a class' if isinstance(it, type) else repr(type(it).__name__)} and not an "
+              "object with fit and predict", f"forecasters.{name}",
+              "call the class, or wrap a function with backtest.adapters.imported")
+        for name, it in forecasters.items()
+        if isinstance(it, type) or not (hasattr(it, "fit") or isinstance(it, Derived))
+    ]  # fmt: skip
 
 
 def _stop_at(failures: list[Failure], settings: Settings) -> None:

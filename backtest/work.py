@@ -95,7 +95,7 @@ def do_unit(panel: Panel, unit: Unit, ask: Ask, store: Store) -> Outcome:
                     made = timed(out.facts, "predict_seconds", fitted.predict, known)
                 frames.append(in_contract(made, unit.model, window, known))
                 out.facts.forecasts += len(known.future) // known.horizon
-            except Exception as error:  # noqa: BLE001 - whatever a forecaster raises is its failure, reported by name
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - what a forecaster raises is its failure
                 failure = failed(unit.model, window, error)
                 out.failures.append(failure if unit.whole else replace(failure, series=(unit.start, unit.stop)))
     forecasts = pd.concat(frames, ignore_index=True) if frames else None
@@ -106,7 +106,7 @@ def do_unit(panel: Panel, unit: Unit, ask: Ask, store: Store) -> Outcome:
     return out
 
 
-def failed(model: str, window: Window, error: Exception) -> Failure:
+def failed(model: str, window: Window, error: BaseException) -> Failure:
     """Describe an error that is being handled."""
     if isinstance(error, InputError):
         error = InputError(replace(f, place=_named(f.place, model)) for f in error.faults)

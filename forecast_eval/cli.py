@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Self
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.progress import TaskID
     from rich.table import Table
+
+    from backtest import Window
 
     from .config import Config
     from .pipeline import Session, Step
@@ -51,8 +55,7 @@ def check(
 ) -> None:
     """Check config and data, and say what is in them; with --leakage, that no forecaster sees the future."""
     from .config import load_config
-    from .money import judged_cutoffs
-    from .pipeline import checked, market_of
+    from .pipeline import checked
     from .quality import data_facts
     from .store import find_run
 
@@ -60,10 +63,8 @@ def check(
     config = load_config(target / "config.yaml" if folder else target, changes or [])
     base = Path(find_run(target).manifest["base"]) if folder else target.parent
     inputs, _, windows = checked(config, base)
-    _, judged = judged_cutoffs(market_of(config, inputs), windows, config.simulate.judged)
-    cutoffs = (
-        f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}; judged: the last {len(judged)}"
-    )
+    span = f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}"
+    cutoffs = f"{span}; judged: {_judged(config, inputs, windows)}"
     _facts((*data_facts(inputs), ("cutoffs", cutoffs), ("forecasters", ", ".join(config.forecasters))))
     for warning in inputs.warnings:
         _say(f"warning: {warning}")
@@ -158,7 +159,7 @@ def _explain(error: Exception) -> int:
             _complain(line)
         return BAD_INPUT
     if isinstance(error, ForecasterFailedError):
-        _complain(f"{error}; finished work is kept. Mend it, or set backtest.on_failure=skip")
+        _complain(f"{error}; finished work is kept. Mend it, or set backtest.on_failure to skip or fallback")
         return BAD_INPUT
     if isinstance(error, WorkerLostError):
         _complain(f"{error}; see backtest.workers and backtest.shard")
@@ -208,6 +209,8 @@ def _show(session: Session, upto: Step) -> None:
     run = session.run
     for failure in (*run.manifest["failures"], *run.manifest.get("left_out", ())):
         _complain(f"failed: {failure}", "yellow")
+    for note in run.manifest.get("fallbacks", ()) if upto == "backtest" else ():
+        _complain(f"note: {note}", "yellow")
     if upto == "score":
         _show_scores(session)
     if upto in ("backtest", "score"):
@@ -232,8 +235,23 @@ def _probe(config: Config, inputs: Inputs, base: Path, series: int) -> None:
     for own in found:
         table.add_row(own.model, ", ".join(f"{c:%Y-%m-%d}" for c in own.cutoffs) or "none", str(own))
     _print(table)
+    _say("Out of the probe's reach: forecasts made elsewhere, and files that a forecaster reads by itself.")
     if any(own.proven_wrong for own in found):
         raise typer.Exit(REFUSED)
+
+
+def _judged(config: Config, inputs: Inputs, windows: Sequence[Window]) -> str:
+    """Which cutoffs money is judged at, or why it is at none: a backtest and its scores need no money."""
+    from backtest import InputError
+
+    from .money import judged_cutoffs
+    from .pipeline import market_of
+
+    try:
+        _, judged = judged_cutoffs(market_of(config, inputs), windows, config.simulate.judged)
+    except InputError as error:
+        return f"none, {error.faults[0].what}"
+    return f"the last {len(judged)}"
 
 
 def _table(*names: str) -> Table:

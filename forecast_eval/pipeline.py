@@ -127,7 +127,7 @@ def open_session(
     base = Path(existing.manifest["base"]) if existing else target.parent
     inputs, forecasters, windows = checked(config, base)
     if upto in ("simulate", "report"):
-        judged_cutoffs(market_of(config, inputs), windows, config.simulate.judged)
+        judged_of(config, inputs, windows)
     data = fingerprint(inputs, forecasters)
     if existing is not None and existing.manifest["data"] != data:
         raise InputError([Fault("data-changed", "the data is not what this run was made from", str(target),
@@ -161,6 +161,11 @@ def planned(target: Path, overrides: Sequence[str] = (), *, root: Path = Path("r
         f" after a gap of {windows.gap}" if windows.gap else ""
     )
     words += f"; {config.backtest.workers} processes." + (f" Made of the others: {', '.join(made)}." if made else "")
+    stages = Stages.of(forecasters, windows, history.calendar)
+    teaching = {name: len(spans) for name, spans in stages.earlier.items() if spans}
+    if teaching:
+        told = ", ".join(f"{name} at {count}" for name, count in teaching.items())
+        words += f" Earlier cutoffs that only teach: {told}."
     whole_days = bool((history.calendar == history.calendar.normalize()).all())
     return Planned(plan(history, windows), units, words, "%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M")
 
@@ -184,13 +189,22 @@ def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | 
     windows = attempt(lambda: windows_of(config.backtest).over(history.calendar), faults)
     if forecasters is not None and windows is not None:
         attempt(lambda: Stages.of(forecasters, windows_of(config.backtest), history.calendar), faults)
-    if windows is not None and windows_of(config.backtest).spacing(history.calendar) is not None:
-        attempt(lambda: market_of(config, inputs).needs_horizon(config.backtest.horizon), faults)
     attempt(lambda: _fits(config, history), faults)
     refuse(faults)
     assert forecasters is not None
     assert windows is not None
     return inputs, forecasters, windows
+
+
+def judged_of(config: Config, inputs: Inputs, windows: tuple[Window, ...]) -> list[int]:
+    """Positions of the windows whose orders are judged.
+
+    Raises InputError where the forecasts cannot be turned into money: a horizon that is too short for the lead times,
+    review periods that are not the step, cutoffs that are too few or not evenly apart.
+    """
+    market = market_of(config, inputs)
+    market.needs_horizon(config.backtest.horizon)
+    return judged_cutoffs(market, windows, config.simulate.judged)[1]
 
 
 def _fits(config: Config, history: History) -> None:
@@ -245,6 +259,8 @@ def do(session: Session, step: Step) -> None:
 
 
 def _backtest(session: Session) -> None:
+    from .summary import failures_in_words, notes_in_words
+
     config, run = session.config, session.run
     try:
         result = backtest(
@@ -262,12 +278,10 @@ def _backtest(session: Session) -> None:
     run.write("forecasts", result.forecasts)
     if result.paths is not None:
         run.write("paths", result.paths)
-    failures = list(map(str, result.failures))
-    fallbacks = [f"{model} {noted[0]} (and {len(noted) - 1} more such notes)" for model, noted in result.notes.items()]
     run.record(
         "backtest",
-        failures=failures,
-        fallbacks=fallbacks,
+        failures=failures_in_words(result, config.backtest.fallback),
+        fallbacks=notes_in_words(result),
         usage={model: _usage(used) for model, used in result.usage.items()},
     )
 

@@ -14,6 +14,8 @@ from .scores import METRICS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from backtest import Backtest
+
     from .pipeline import Session
     from .store import Run
 
@@ -85,6 +87,30 @@ def usage(run: Run) -> pd.DataFrame:
     return pd.DataFrame.from_dict(run.manifest["usage"], orient="index").rename_axis("model").reset_index()
 
 
+def failures_in_words(result: Backtest, fallback: str | None) -> list[str]:
+    """One line for each forecaster and each way in which it failed."""
+    lines = []
+    for model in dict.fromkeys(f.model for f in result.failures):
+        mine = [f for f in result.failures if f.model == model]
+        for error in dict.fromkeys(f.error for f in mine):
+            same = [f for f in mine if f.error == error]
+            cutoffs = {f.cutoff for f in same}
+            more = f" and {len(cutoffs) - 1} more" if len(cutoffs) > 1 else ""
+            lines.append(f"{same[0]}".replace(f": {error}", f"{more}: {error}", 1))
+    stood_in = [model for model, said in result.notes.items() if any("got the forecasts of" in text for text in said)]
+    return lines + [f"{model}: there the forecasts of {fallback} stand in for its own" for model in stood_in]
+
+
+def notes_in_words(result: Backtest) -> list[str]:
+    """First note of each forecaster, and how many more there are."""
+    lines = []
+    for model, noted in result.notes.items():
+        own = [text for text in noted if "got the forecasts of" not in text]
+        more = f" (and {len(own) - 1} more such notes)" if len(own) > 1 else ""
+        lines += [f"{model} {own[0]}{more}"] if own else []
+    return lines
+
+
 def timeline(session: Session) -> pd.DataFrame:
     """Stock, demand and forecast over the judged play, of the series asked for or those where models differ most."""
     run, wanted = session.run, session.config.report.timeline
@@ -126,9 +152,14 @@ def facts_of(session: Session) -> ReportFacts:
         incumbent=config.compare.incumbent,
         currency=config.report.currency,
         confidence=config.compare.confidence,
-        notes=(*manifest["notes"], "Scores are over all cutoffs, money over the judged ones.", *_hidden_notes(session)),
+        notes=(
+            *manifest["notes"],
+            *manifest["fallbacks"],
+            "Scores are over all cutoffs, money over the judged ones.",
+            *_hidden_notes(session),
+        ),
         warnings=tuple(map(str, session.inputs.warnings)),
-        failures=(*manifest["failures"], *manifest["fallbacks"], *manifest["left_out"]),
+        failures=(*manifest["failures"], *manifest["left_out"]),
         facts=(*data_facts(session.inputs), *_run_facts(session)),
         metrics=tuple((m.name, m.unit, m.direction, f"{m.meaning} {m.formula}.") for m in used),
     )

@@ -86,11 +86,11 @@ _SERVICE = (
     Measure("end_stock", "End stock", "money", "none", "at its cost"),
 )
 _EFFORT = (
-    Measure("fit_seconds", "Fit", "number", "lower", "s"),
-    Measure("predict_seconds", "Predict", "number", "lower", "s"),
-    Measure("latency_ms", "Latency", "number", "lower", "ms a series"),
-    Measure("peak_mb", "Peak memory", "number", "lower", "MB"),
-    Measure("failures", "Failures", "number", "lower"),
+    Measure("fit_seconds", "Fit", "number", "none", "s"),
+    Measure("predict_seconds", "Predict", "number", "none", "s"),
+    Measure("latency_ms", "Latency", "number", "none", "ms a series"),
+    Measure("peak_mb", "Peak memory", "number", "none", "MB"),
+    Measure("failures", "Failures", "number", "none"),
 )
 _SEGMENT = tuple(_LEDGER[place] for place in (0, 4, 5, 6, 7))
 
@@ -133,9 +133,9 @@ def service(money: pd.DataFrame, *, palette: Palette) -> Table:
 
 
 def effort(scores: pd.DataFrame, usage: pd.DataFrame, *, facts: ReportFacts, palette: Palette) -> Table:
-    """What each model took, beside its key scores."""
+    """What each model took, beside its accuracy by the first of the key scores."""
     taken = _by_model(usage.set_index("model").reindex(palette.names), _EFFORT, palette=palette)
-    return _beside(taken, _key_scores(scores, facts, palette))
+    return _beside(_key_scores(scores, facts, palette, 1), taken)
 
 
 def segments(frame: pd.DataFrame, *, facts: ReportFacts, palette: Palette) -> list[tuple[str, Table]]:
@@ -190,12 +190,12 @@ def missing(scores: pd.DataFrame) -> list[str]:
     ]
 
 
-def _key_scores(scores: pd.DataFrame, facts: ReportFacts, palette: Palette) -> Table:
+def _key_scores(scores: pd.DataFrame, facts: ReportFacts, palette: Palette, count: int | None = None) -> Table:
     total = scores[scores["axis"] == "total"]
     measures = _measures(facts, total["metric"])
     keys = [measure for measure in measures if measure.name in _KEY_SCORES] or measures[:5]
     wide = total.pivot_table(index="model", columns="metric", values="value", aggfunc="first")
-    return _by_model(wide.reindex(palette.names), keys, palette=palette)
+    return _by_model(wide.reindex(palette.names), keys[:count], palette=palette)
 
 
 def _axis(rows: pd.DataFrame, facts: ReportFacts, palette: Palette) -> Table:

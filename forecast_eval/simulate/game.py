@@ -60,11 +60,10 @@ class Market:
         review = self.economics.field("review_period", self.unique_ids)
         bad = np.flatnonzero(~(np.isnan(review) | (review == self.step)))
         if bad.size:
-            raise InputError([
-                Fault("review-period", f"review_period={review[i]:g} for unique_id={self.unique_ids[i]!r} differs from "
-                      f"the step of the windows, {self.step}", "economics", "set backtest.step to the review period")
-                for i in bad
-            ])  # fmt: skip
+            more = f" and of {bad.size - 1} more series" if bad.size > 1 else ""
+            what = f"review_period={review[bad[0]]:g} of unique_id={self.unique_ids[bad[0]]!r}{more}"
+            raise InputError([Fault("review-period", f"{what} differs from the step of the windows, {self.step}",
+                                    "economics", "set backtest.step to the review period")])  # fmt: skip
 
     @property
     def lead_time(self) -> NDArray[np.int64]:

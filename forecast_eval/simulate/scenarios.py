@@ -75,7 +75,7 @@ def demand_paths(
 
     Raises ValueError where no earlier window is complete: nothing then tells how errors hang together.
     """
-    usable = ~(np.isnan(actual).any(axis=1) | np.isnan(past.point).any(axis=1))
+    usable = np.asarray(~(np.isnan(actual).any(axis=1) | np.isnan(past.point).any(axis=1)))
     if not usable.any():
         raise ValueError("no earlier window is complete at this cutoff: give more windows before it")
     paths = _own_paths(now, past, actual, usable, scenarios, rng)

@@ -185,6 +185,9 @@ def test_a_forecaster_that_cannot_be_pickled_is_refused_by_name(market):
         def __init__(self):
             self.lock = threading.Lock()
 
+        def fit(self, known):
+            """Fit nothing."""
+
     with pytest.raises(InputError, match=r"forecasters.own: own cannot be pickled: .*; let it hold parameters only"):
         run(market, {"own": Local()})
 
@@ -470,3 +473,29 @@ def test_a_class_retyped_at_a_prompt_is_another():
 
     one, other = (f"class Own:\n    def fit(self, known): return {value}\n" for value in ("self", "None"))
     assert identity("own", typed(one)) != identity("own", typed(other))
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Ends the program, as a script that was not meant to be imported does."""
+
+    def fit(self, known):  # noqa: ARG002 - it leaves
+        sys.exit(0)
+
+
+def test_a_forecaster_that_ends_the_program_has_failed(market):
+    with pytest.raises(ForecasterFailedError, match=r"leaving failed at cutoff .*: SystemExit: 0"):
+        run(market, {"leaving": Leaving()})
+
+
+def test_what_is_no_forecaster_is_refused_by_name_and_all_at_once(market):
+    with pytest.raises(InputError) as error:
+        backtest(
+            market, {"kind": Mean, "function": lambda known: known, "mean": Mean()}, windows=WINDOWS,
+            settings=Settings(on_failure="skp", workers=0),
+        )  # fmt: skip
+    assert [f.place for f in error.value.faults] == [
+        "settings.workers", "settings.on_failure", "forecasters.kind", "forecasters.function"
+    ]  # fmt: skip
+    assert "did you mean 'skip'" in str(error.value)
+    assert "kind is a class" in str(error.value)

@@ -440,7 +440,7 @@ def test_failing_forecaster_is_named_with_its_window_and_can_be_skipped(shop, ca
     write_config(shop, tree)
     code, _, err = call("simulate", "shop.yaml")
     assert code == 2
-    assert re.search(r"bad failed at cutoff 2025-07-07: .*Mend it, or set backtest.on_failure=skip", err), err
+    assert re.search(r"bad failed at cutoff 2025-07-07: .*Mend it, or set backtest.on_failure to skip", err), err
     code, out, err = call("simulate", "shop.yaml", "--set", "backtest.on_failure=skip")
     assert code == 0, err
     assert "failed: bad failed at cutoff" in err
