@@ -9,6 +9,7 @@ import pandas as pd
 
 from .faults import Fault, refuse
 from .forecaster import Known
+from .plans import carried
 from .vintages import KEY, as_of, covariates_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def known_at(history: History, window: Window, ask: Ask) -> Known:
         levels=ask.levels,
         gap=len(window.gap),
         past_only=history.past_only,
+        revised=tuple(covariates_of(history.vintages)),
         paths=ask.paths,
         seed=ask.seed,
     )
@@ -71,26 +73,34 @@ def _future(history: History, window: Window, active: np.ndarray[tuple[int], np.
 
 
 def _with_plans(future: pd.DataFrame, history: History, names: Sequence[str], window: Window) -> pd.DataFrame:
-    """Join what was planned.
+    """Join what was planned: covariates of later sales and of plans alike, so that it makes no difference which.
 
-    A series that ends inside the horizon has no rows there, which must not be seen: it keeps its last value, or takes
-    that of the date where all series share it, as they do a holiday's.
+    A series that ends inside the horizon and has no plans there takes what all series share at that date, as a holiday,
+    and else keeps its last value. That can show that it ends; the history's warnings count such series.
     """
-    frame, last = history.frame, future["ds"].max()
-    later = frame.loc[(frame["ds"] > window.cutoff) & (frame["ds"] <= last), [*KEY, *names]]
-    rows = pd.concat([later, history.ahead[[*KEY, *names]]]) if len(history.ahead) else later
+    tables = (history.frame, history.ahead) if len(history.ahead) else (history.frame,)
+    rows = _between(tables, [*KEY, *names], window.cutoff, future["ds"].max())
     joined = future.merge(rows, on=KEY, how="left", indicator=True)
-    refuse(_unknown_future(joined, names, history.calendar[-1]))
-    ended = (joined.pop("_merge") == "left_only").to_numpy()
-    if ended.any():
-        now = frame[frame["ds"] == window.cutoff].set_index("unique_id")
-        shared = rows.groupby("ds")[list(names)].agg(["nunique", "first"])
-        for name in names:
-            own = joined["unique_id"].map(now[name])
-            of_date = (shared[name]["nunique"] == 1) & (len(now[name].unique()) == 1)
-            value = joined["ds"].map(shared[name]["first"].where(of_date))
-            joined[name] = joined[name].where(~ended, value.where(value.notna(), own))
+    lacking = joined.loc[joined.pop("_merge") == "left_only", KEY]
+    frame, end = history.frame, history.calendar[-1]
+    on_sale = frame.loc[frame["ds"] == end, "unique_id"]
+    ended = lacking[~lacking["unique_id"].isin(on_sale)]
+    if len(ended):
+        now = frame.loc[frame["ds"] == window.cutoff, [*KEY, *names]]
+        known = pd.concat([now, rows]) if len(rows) else now
+        # joined anew, so that no column changes its type on the way
+        joined = future.merge(
+            pd.concat([*([rows] if len(rows) else []), carried(ended, known, history.shared)]), on=KEY, how="left"
+        )
+    refuse(_unknown_future(joined[joined["unique_id"].isin(on_sale)], names, end))
     return joined
+
+
+def _between(
+    tables: Sequence[pd.DataFrame], columns: list[str], after: pd.Timestamp, last: pd.Timestamp
+) -> pd.DataFrame:
+    parts = [table.loc[(table["ds"] > after) & (table["ds"] <= last), columns] for table in tables]
+    return pd.concat([part for part in parts if len(part)] or parts[:1])
 
 
 def _unknown_future(future: pd.DataFrame, known_future: Sequence[str], end: pd.Timestamp) -> list[Fault]:

@@ -12,7 +12,8 @@ from .columns import codes_of
 from .faults import Fault, InputError, Origin, nearest, refuse
 from .frames import to_pandas
 from .periods import calendar_of, gap_faults
-from .schemas import HISTORY, STATIC, checked, dates_of, duplicate_faults
+from .plans import NO_PLAN, shared_of, split_ahead, unplanned
+from .schemas import HISTORY, STATIC, checked, duplicate_faults
 from .vintages import checked_vintages, covariates_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ class History:
     calendar : all periods from the first to the last, with a frequency.
     static : one row a series, indexed by unique_id: hierarchy columns such as store and sku.
     known_future, past_only : names of the covariates in `frame`.
-    ahead : unique_id, ds and the known-future covariates of periods after the calendar's end.
+    ahead : plans: unique_id, ds and the known-future covariates of periods after a series' own last one, whether that
+        is the calendar's end or the series ended before.
+    shared : ds and those known-future covariates of `frame` and `ahead` that have one value for all series at every
+        date, as holidays have; found in the whole panel, so that each part of it knows them.
     vintages : unique_id, ds, as_of and covariates that were revised: what was known of a period from as_of on.
     warnings : faults that do not stop the work.
 
@@ -43,6 +47,7 @@ class History:
     known_future: tuple[str, ...] = ()
     past_only: tuple[str, ...] = ()
     ahead: pd.DataFrame = field(default_factory=pd.DataFrame)
+    shared: pd.DataFrame = field(default_factory=pd.DataFrame)
     vintages: tuple[pd.DataFrame, ...] = ()
     warnings: tuple[Fault, ...] = field(default=(), repr=False)
 
@@ -62,7 +67,8 @@ class History:
         freq : pandas frequency; None infers it.
         static : frame with a column unique_id and one row a series, or None.
         known_future : covariate columns known for the horizon too; all other extra columns are past-only. Rows after
-            the last sale of all series may carry them with an empty y.
+            the last sale of a series may carry them with an empty y: they are plans, and a series that ends before the
+            calendar does needs them as much as one that goes on, or else it can be seen that it ends.
         vintages : frames unique_id, ds, as_of and covariates that were revised; at a cutoff the newest value whose
             as_of is not after it is known. They are past-only, or known-future if `known_future` names them.
 
@@ -79,7 +85,7 @@ class History:
         """
         told, faults_told = checked_vintages(vintages, [str(c) for c in to_pandas(frame).columns])
         plain = [name for name in known_future if name not in covariates_of(told)]
-        given, ahead, origin = _split_ahead(to_pandas(frame), plain, origin or Origin("history"))
+        given, ahead, origin, notes = split_ahead(to_pandas(frame), plain, origin or Origin("history"))
         long, faults = checked(given, HISTORY, origin)
         if not {"unique_id", "ds", "y"} <= set(long.columns):
             raise InputError(faults + faults_told)
@@ -94,22 +100,38 @@ class History:
         faults += [] if broken and freq is None else misplaced
         faults += gap_faults(keyed[~keyed["unique_id"].isin(broken)] if broken else keyed, calendar, origin)
         table, without = _static(static, keyed["unique_id"].unique())
-        warnings = refuse(faults + without)
+        warnings = refuse(faults + without + notes)
         return cls(
             frame=_in_order(long, covariates),
             calendar=calendar,
             static=table,
             known_future=tuple(known_future),
             past_only=tuple(c for c in (*covariates, *covariates_of(told)) if c not in known_future),
-            ahead=ahead,
             vintages=told,
             warnings=warnings,
-        )
+        ).planned(ahead)
+
+    def planned(self, ahead: pd.DataFrame) -> History:
+        """Panel with other plans; warnings count the series whose plans are lacking.
+
+        ahead : unique_id, ds and the known-future covariates of `frame`, for periods after a series' own last one.
+        """
+        names = [name for name in self.known_future if name in self.frame.columns]
+        panel = replace(self, ahead=ahead, shared=shared_of([self.frame, ahead], names))
+        others = tuple(fault for fault in self.warnings if fault.rule != NO_PLAN)
+        return replace(panel, warnings=(*others, *unplanned(panel, names)))
 
     @property
     def unique_ids(self) -> NDArray[np.object_]:
         """Series in their order: sorted as text."""
         return self.static.index.to_numpy()
+
+    @property
+    def ends(self) -> pd.Series[pd.Timestamp]:
+        """Last period of each series, indexed by unique_id."""
+        ids = self.frame["unique_id"].to_numpy()
+        last = np.flatnonzero(np.r_[ids[1:] != ids[:-1], True])
+        return pd.Series(self.frame["ds"].to_numpy()[last], index=pd.Index(ids[last], name="unique_id"))
 
     @property
     def freq(self) -> str:
@@ -148,26 +170,6 @@ class History:
 
 def _of(frame: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
     return frame[frame["unique_id"].isin(ids)].reset_index(drop=True) if len(frame) else frame
-
-
-def _split_ahead(
-    frame: pd.DataFrame, known_future: Sequence[str], origin: Origin
-) -> tuple[pd.DataFrame, pd.DataFrame, Origin]:
-    """Set rows after the last sale apart, which have known-future covariates and no y."""
-    columns = ["unique_id", "ds", *known_future]
-    nothing = pd.DataFrame(columns=columns)
-    if not known_future or not {*columns, "y"} <= set(frame.columns):
-        return frame, nothing, origin
-    dates = dates_of(frame["ds"])
-    empty = frame["y"].isna()
-    if frame["y"].dtype == object:
-        empty |= frame["y"].astype(str).str.strip() == ""
-    later = (empty & (dates > dates[~empty].max())).to_numpy()
-    if not later.any():
-        return frame, nothing, origin
-    ahead = frame.loc[later, columns].assign(ds=dates[later], unique_id=frame.loc[later, "unique_id"].astype(str))
-    ahead = ahead.drop_duplicates(["unique_id", "ds"]).reset_index(drop=True)
-    return frame.loc[~later], ahead if len(ahead) else nothing, origin.where(~later)
 
 
 def _in_order(long: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:

@@ -91,7 +91,11 @@ def probe(
     whose forecasts differ after it has seen later cutoffs keeps state. Where forecasts move, each kind of thing is
     perturbed by itself, to name what leaked.
 
-    make : builds the forecasters from a history, so that one which looks at all of it is caught; or the forecasters.
+    What it cannot perturb it cannot judge: forecasts made elsewhere (`Precomputed`), files that a forecaster reads by
+    itself, and, where built forecasters are given instead of `make`, whatever of the truth was put into them before.
+
+    make : builds the forecasters from a history, so that one which looks at all of it is caught; or the forecasters as
+        they are, of which only what they do with what they are handed is judged.
     settings : levels, paths and seed that are wanted; the rest of it does not count.
     beside : at most one thing beside the history that forecasters are built from, such as prices, by its name: gives
         the `make` for which that thing is different after a cutoff.
@@ -139,14 +143,19 @@ def _trials(windows: RollingWindows, calendar: pd.DatetimeIndex) -> list[_Trial]
     last = len(spans) - 1
     alone = sorted({len(spans) // 2, last - 1} - {-1, last}) if last else [0]
     blocks = [spans[k : k + 1] for k in alone] + ([spans[-2:]] if last else [])
-    return [_Trial(_only(windows, block), block[-1].cutoff) for block in blocks]
+    spacing = windows.spacing(calendar)
+    return [_Trial(_only(windows, block, spacing), block[-1].cutoff) for block in blocks]
 
 
-def _only(windows: RollingWindows, block: Sequence[Window]) -> RollingWindows:
-    """Give the same windows at consecutive cutoffs alone, fitted at the first of them."""
-    if windows.cutoffs:
+def _only(windows: RollingWindows, block: Sequence[Window], spacing: int | None) -> RollingWindows:
+    """Give the same windows at consecutive cutoffs alone, fitted at the first of them.
+
+    spacing : between all cutoffs, which fewer of them could not tell: those that teach lie so far apart too.
+    """
+    if spacing is None:
         return replace(windows, cutoffs=tuple(w.cutoff for w in block), refit=len(block))
-    return replace(windows, n_windows=len(block), last_cutoff=block[-1].cutoff, refit=len(block))
+    last = block[-1].cutoff
+    return replace(windows, cutoffs=(), step=spacing, n_windows=len(block), last_cutoff=last, refit=len(block))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -93,9 +93,9 @@ def _presence(history: History, cutoff: pd.Timestamp, rng: np.random.Generator) 
     ends[rng.permutation(ids)[: len(ids) // 2]] = history.calendar[-1]
     new = ~frame["unique_id"].isin(frame.loc[~later, "unique_id"])
     gone = later & ~new & (frame["ds"] > frame["unique_id"].map(ends))
-    gone |= new & frame["unique_id"].duplicated(keep="last")  # every series keeps a row
     planned = [name for name in history.known_future if name in frame.columns]
     plans = [table for table in (history.ahead, frame.loc[gone, [*KEY, *planned]]) if len(table)]
+    gone |= new & frame["unique_id"].duplicated(keep="last")  # every series keeps a row
     ahead = pd.concat(plans, ignore_index=True) if planned and plans else history.ahead
     return replace(history, frame=frame[~gone].reset_index(drop=True), ahead=ahead)
 

@@ -65,7 +65,7 @@ class Settings:
     on_failure: OnFailure = "stop"
     fallback: str | None = None
     workers: int = 1
-    shard: int = 1000
+    shard: int = 250
     units: Path | None = None
 
 

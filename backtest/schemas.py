@@ -172,6 +172,16 @@ def dates_of(values: pd.Series[Any]) -> pd.Series[pd.Timestamp]:
     return days.reindex(pd.Index(codes)).set_axis(values.index)  # a missing value has code -1, which is no label
 
 
+def is_empty(values: pd.Series[Any]) -> pd.Series[bool]:
+    """Whether cells hold nothing, or nothing but blanks.
+
+    >>> is_empty(pd.Series(["3", " ", None])).tolist()
+    [False, True, True]
+    """
+    empty = values.isna()
+    return empty | (values.astype(str).str.strip() == "") if values.dtype == object else empty
+
+
 def _wall_clock(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text + "-01" if MONTH.match(text) else text)

@@ -73,7 +73,12 @@ def market_of(freq: str = "W-MON", periods: int = 60, *, seed: int = 1) -> Histo
 
 
 class ForecasterContract:
-    """Laws of a forecaster, on a small panel and three cutoffs."""
+    """Laws of a forecaster, on a small panel and three cutoffs.
+
+    No look-ahead is shown for what a forecaster is handed. What it holds when it is given as `forecaster`, such as a
+    table of the truth, or reads from files by itself, is out of the probe's reach: one that is built from a history
+    overrides `make`, which is called anew with a perturbed one.
+    """
 
     forecaster: ClassVar[Forecaster | Derived]
     members: ClassVar[Mapping[str, Forecaster | Derived]] = {}

@@ -74,23 +74,61 @@ class Covariates:
         return [table.spread(self.axes, uids, first) for table in self.revised]
 
     def ahead(self, history: History, known_future: Sequence[str]) -> History:
-        """Give the history what the tables know of the periods after it, for the series that are still on sale.
+        """Give the history the plans in the tables, for series that ended as for those that are still on sale.
 
-        Where the history's own file brings known-future covariates it says itself how far they are known.
+        They reach to the calendar's end, and beyond it as far as all tables do. Where the history's own file brings
+        known-future covariates too, they reach as far as these are known: for a series that ended, if all series share
+        them, as they do a holiday's; else the file must give rows with an empty y, which the tables then fill.
         """
         told = [table for table in self.tables if set(table.names) & set(known_future)]
         ours = {name for table in (*told, *self.revised) for name in table.names}
-        reaches = [reach for table in told if (reach := table.reach(self.axes)) is not None]
-        if not told or not reaches or len(history.ahead) or not set(known_future) <= ours:
+        own = [name for name in known_future if name not in ours]
+        if not told or not set(own) <= set(history.shared.columns):
             return history
+        reaches = [reach for table in told if (reach := table.reach(self.axes)) is not None]
         end = history.calendar[-1]
-        dates = pd.date_range(end, max(min(reaches), end), freq=history.calendar.freq)[1:]
-        uids = history.frame.loc[history.frame["ds"] == end, "unique_id"].to_numpy()
-        frame = pd.DataFrame({"unique_id": np.repeat(uids, len(dates)), "ds": np.tile(dates.to_numpy(), len(uids))})
+        wanted = _after(history, history.shared["ds"].max() if own else max(min(reaches, default=end), end))
+        if wanted.keys.empty:
+            return history
+        plans, faults = wanted.keys, []
         for table in told:
-            values = table.taken(table.rows(self.axes, uids, dates).ravel())
-            frame = frame.assign(**{name: value for name, value in values.items() if name in known_future})
-        return replace(history, ahead=frame)
+            found = table.rows(self.axes, wanted.uids, wanted.dates)[wanted.rows]
+            plans = plans.assign(**{n: v for n, v in table.taken(found).items() if n in known_future})
+            faults += _ended_faults(table, found[(plans["ds"] <= end).to_numpy()])
+        if own:
+            plans = plans.merge(history.shared[["ds", *own]], on="ds")
+        planned = history.planned(_joined(history.ahead, plans))
+        return replace(planned, warnings=(*planned.warnings, *faults))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wanted:
+    """Periods after a series' own last one: [series, date] for `uids` and `dates`, and its true cells as long keys."""
+
+    uids: NDArray[np.object_]
+    dates: pd.DatetimeIndex
+    rows: NDArray[np.bool_]
+
+    @property
+    def keys(self) -> pd.DataFrame:
+        """unique_id and ds, by series."""
+        dates = np.broadcast_to(self.dates.to_numpy(), self.rows.shape)[self.rows]
+        return pd.DataFrame({"unique_id": np.repeat(self.uids, self.rows.sum(axis=1)), "ds": dates})
+
+
+def _after(history: History, reach: pd.Timestamp) -> _Wanted:
+    ends = history.ends
+    ends = ends[ends < reach]
+    first = ends.min() if len(ends) else reach
+    dates = pd.date_range(first, reach, freq=history.calendar.freq)[1:]
+    return _Wanted(ends.index.to_numpy(), dates, dates.to_numpy() > ends.to_numpy()[:, None])
+
+
+def _joined(given: pd.DataFrame, plans: pd.DataFrame) -> pd.DataFrame:
+    """Plans of the history's own file, and those of the tables for the rows that it does not have."""
+    if given.empty:
+        return plans
+    return pd.concat([given, plans[given.columns]]).drop_duplicates(["unique_id", "ds"], ignore_index=True)
 
 
 def read_covariates(data: Data, base: Path, axes: Axes, faults: list[Fault]) -> Covariates:
@@ -119,6 +157,20 @@ def twice_faults(specs: Sequence[CovariatesTable], own: Sequence[str]) -> list[F
                                     f"data.covariates.{k}", "leave one out, or rename it under columns"))  # fmt: skip
             seen.setdefault(name, spec.path)
     return faults
+
+
+def _ended_faults(table: Told, found: NDArray[np.int64]) -> list[Fault]:
+    """Count the periods after a series' end for which a table has nothing: it may have been kept for what was sold."""
+    names = [name for name in table.names if name not in table.absent]
+    missing = int((found < 0).sum())
+    if not missing or not names:
+        return []
+    what = (
+        f"{missing} of {len(found)} periods after the end of a series have no row: {', '.join(names)} is missing, "
+        "which can show that it ends"
+    )
+    fix = "give the rows as they were planned, or under absent the value that no row means"
+    return [Fault("no-plan-row", what, table.origin.source, fix, "warning")]
 
 
 def _lacking(table: Told, missing: int, total: int) -> list[Fault]:

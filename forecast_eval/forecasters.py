@@ -77,7 +77,8 @@ class _Ground:
 
     def forecaster(self, spec: ForecasterSpec) -> Forecaster | Derived:
         if isinstance(spec, FileSpec):
-            return Precomputed(*read_forecasts(spec, self.config.data, self.base))
+            made = read_forecasts(spec, self.config.data, self.base)
+            return Precomputed(*made, ids=tuple(self.history.static.index))
         if isinstance(spec, EnsembleSpec):
             return Ensemble(spec.members, spec.weights, spec.how)
         if isinstance(spec, ResidualQuantilesSpec):
@@ -101,7 +102,7 @@ class _Ground:
 
     def _statistical(self, spec: StatsForecastSpec) -> StatsForecastModel:
         model = StatsForecastModel(spec.model, _pairs(spec.params), spec.covariates, spec.conformal_windows)
-        refuse(model.lacking(self.history.known_future))
+        refuse(model.lacking(self.history.known_future) + model.revised(covariates_of(self.history.vintages)))
         return model
 
     def _network(self, spec: NeuralForecastSpec) -> NeuralForecastModel:
@@ -119,8 +120,9 @@ class _Ground:
                 spec.loss, self.economics, cycle=self._cycle, params=spec.params, threads=spec.threads
             )
         model = LightGBM(**own, params=_pairs(spec.params), regressor=regressor, costs=costs)
-        columns = [*self.history.frame.columns, *covariates_of(self.history.vintages)]
-        refuse(model.lacking(self.history.known_future, columns, self.history.static.columns))
+        ahead, revised = self.history.known_future, covariates_of(self.history.vintages)
+        lacking = model.lacking(ahead, [*self.history.frame.columns, *revised], self.history.static.columns)
+        refuse(lacking + model.revised(ahead, revised))
         return model
 
     @property

@@ -12,6 +12,7 @@ import pandera.pandas as pa
 from backtest import History
 from backtest.faults import Fault, InputError, attempt, refuse
 from backtest.periods import calendar_of
+from backtest.plans import shared_of
 from backtest.schemas import (
     HISTORY,
     NUMBER,
@@ -21,6 +22,7 @@ from backtest.schemas import (
     dates_of,
     duplicate_faults,
     finite,
+    is_empty,
 )
 
 from .config import resolved_path
@@ -32,6 +34,8 @@ from .told import Axes, numbers_or_words
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from .config import Data, Table
     from .files import File
@@ -148,26 +152,49 @@ def _covariate(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _without_gaps(sales: Long, data: Data) -> tuple[pd.DataFrame, list[Fault]]:
-    """Insert the rows absent between a series' first and last one, behind all others, if that is wanted."""
+    """Insert the rows absent after a series' first one up to the calendar's end, behind all others, if that is wanted.
+
+    To pad no further than to a series' last row would tell, at every cutoff, which series sell again later.
+    """
     frame = sales.frame
     if data.missing_periods == "error" or not {*KEY, "y"} <= set(frame.columns):
         return frame, []
-    dated = frame[KEY].assign(ds=dates_of(frame["ds"])).dropna()
-    calendar, _ = calendar_of(dated, data.freq, sales.origin)
+    dated = frame[KEY].assign(ds=dates_of(frame["ds"]), sold=~is_empty(frame["y"])).dropna()
+    calendar, _ = calendar_of(dated[dated["sold"]], data.freq, sales.origin)  # plans may reach beyond it
     codes, uids = pd.factorize(dated["unique_id"])
     steps = calendar.get_indexer(pd.DatetimeIndex(dated["ds"]))
     present = np.zeros((len(uids), len(calendar)), dtype=bool)  # [series, time]
     present[codes[steps >= 0], steps[steps >= 0]] = True
-    begun = np.maximum.accumulate(present, axis=1)
-    going = np.maximum.accumulate(present[:, ::-1], axis=1)[:, ::-1]
-    series, time = np.nonzero(begun & going & ~present)
-    if len(series) == 0:
+    absent = np.maximum.accumulate(present, axis=1) & ~present
+    if not absent.any():
         return frame, []
+    series, time = np.nonzero(absent)
     new = pd.DataFrame({"unique_id": uids[series], "ds": calendar[time], "y": 0.0})
     extra = new.assign(in_stock=1.0) if "in_stock" in frame else new
-    note = Fault("rows-inserted", f"{len(new)} rows inserted with y=0", sales.origin.source,
-                 "data.missing_periods is zero", "warning")  # fmt: skip
-    return pd.concat([frame, extra], ignore_index=True), [note]
+    own = [name for name in data.known_future if name in frame.columns]
+    typed = frame.loc[dated.index, own].assign(ds=dated["ds"])
+    shared = shared_of([typed], own)
+    extra = extra.merge(shared, on="ds", how="left")
+    unknown = [name for name in own if name not in shared.columns]
+    late = absent[:, ::-1].cumprod(axis=1)[:, ::-1].astype(bool)  # after a series' last row
+    notes = _inserted_notes(len(new), late, unknown, sales.origin.source)
+    return pd.concat([frame, extra], ignore_index=True), notes
+
+
+def _inserted_notes(count: int, late: NDArray[np.bool_], unknown: list[str], source: str) -> list[Fault]:
+    """Count the rows that were inserted, and warn of plans that they lack.
+
+    late : [series, time] whether they come after a series' last row.
+    """
+    what = f"{count} rows inserted with y=0"
+    if late.any():
+        what += f", {int(late.sum())} of them after the last row of {int(late.any(axis=1).sum())} series"
+    notes = [Fault("rows-inserted", what, source, "data.missing_periods is zero", "warning")]
+    if unknown:
+        what = f"{count} rows that were inserted have no {', '.join(unknown)}, which shows when nothing was sold"
+        fix = "give the rows, or these covariates in a file of their own under data.covariates"
+        notes.append(Fault("no-covariate", what, source, fix, "warning"))
+    return notes
 
 
 def _with_stock(frame: pd.DataFrame, sales: Long, stock: Long | None) -> tuple[pd.DataFrame, list[Fault]]:
@@ -182,6 +209,7 @@ def _with_stock(frame: pd.DataFrame, sales: Long, stock: Long | None) -> tuple[p
         return frame, [*stock.faults, twice]
     keys = frame[KEY].assign(ds=dates_of(frame["ds"]))
     needed = np.arange(len(keys)) < len(sales.frame)
+    needed &= ~is_empty(frame["y"]).to_numpy() if "y" in frame else True  # plans are of periods without stock
     faults = [*stock.faults, *_lacking(keys.assign(needed=needed).dropna(), stock)]
     joined = keys.merge(stock.frame, on=KEY, how="left")["in_stock"]
     # what is still missing stands in a fault already

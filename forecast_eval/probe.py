@@ -61,15 +61,22 @@ def leakage(
 def repriced(economics: Economics, cutoff: pd.Timestamp) -> Economics:
     """Economics whose prices and costs are others after a cutoff, the critical ratio among them.
 
+    Price, unit cost and salvage keep their order, so that what was sound stays so. A margin triples, goodwill more than
+    that, and holding triples too: the critical ratio rises. Where holding was free it costs a little, and the critical
+    ratio is another one.
+
     >>> from forecast_eval.economics import Economics
     >>> days = pd.to_datetime(["2026-01-01", "2026-02-01"])
     >>> told = Economics.of(pd.DataFrame({"unique_id": "a", "ds": days, "price": [10.0, 12.0], "holding": 0.5}))
-    >>> repriced(told, days[0]).frame[["price", "holding"]].to_numpy().tolist()
-    [[10.0, 0.5], [37.0, 2.5]]
+    >>> repriced(told, days[0]).frame[["price", "unit_cost", "goodwill", "holding"]].to_numpy().tolist()
+    [[10.0, 0.0, 0.0, 0.5], [37.0, 1.0, 3.0, 1.5]]
     """
-    later = economics.frame["ds"] > cutoff
-    money = {name: economics.frame[name].mask(later, 3 * economics.frame[name] + 1) for name in ("price", "holding")}
-    return replace(economics, frame=economics.frame.assign(**money))
+    frame = economics.frame
+    others = {name: 3 * frame[name] + 1 for name in ("price", "unit_cost", "salvage")}
+    others["goodwill"] = 7 * frame["goodwill"] + 3
+    others["holding"] = (3 * frame["holding"]).where(frame["holding"] > 0, 0.37)
+    later = frame["ds"] > cutoff
+    return replace(economics, frame=frame.assign(**{name: frame[name].mask(later, v) for name, v in others.items()}))
 
 
 def sampled(history: History, count: int, cutoff: pd.Timestamp, *, seed: int) -> History:

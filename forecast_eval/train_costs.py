@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
@@ -66,6 +66,20 @@ class KnownCosts:
             costs = costs.with_trend(_score(known, self.trend), strength=self.trend.strength)
         return pd.DataFrame({"underage": costs.underage, "overage": costs.overage}, index=ids)
 
+    def as_known(self, cutoff: pd.Timestamp) -> KnownCosts:
+        """Itself without prices from after a cutoff: they were not known then, and what is done now need not be redone.
+
+        >>> days = pd.to_datetime(["2026-01-01", "2026-02-01"])
+        >>> told = Economics.of(pd.DataFrame({"unique_id": "a", "ds": days, "price": [10.0, 12.0], "holding": 0.5}))
+        >>> KnownCosts(told).as_known(days[0]).economics.frame["price"].tolist()
+        [10.0]
+        """
+        frame = self.economics.frame
+        if "ds" not in frame.columns:
+            return self
+        now = frame[frame["ds"] <= cutoff].reset_index(drop=True)
+        return replace(self, economics=Economics(now))
+
     def _terms(self, known: Known) -> Economics:
         """Terms of each series that held at the cutoff."""
         frame = self.economics.frame
@@ -127,7 +141,8 @@ def training_on(
     ]
     loss = attempt(lambda: loss_of(spec), faults)
     refuse(faults)
-    fixed = {"verbosity": -1, "n_jobs": threads, "random_state": 0, "deterministic": True, "force_row_wise": True}
+    # without a random_state it gets the seed of the backtest
+    fixed = {"verbosity": -1, "n_jobs": threads, "deterministic": True, "force_row_wise": True}
     estimator = NewsvendorRegressor(loss=loss, **fixed | dict(params))
     return RowCosts(estimator, ratio_feature="critical_ratio"), KnownCosts(economics, cycle, spec.trend)
 

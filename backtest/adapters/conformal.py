@@ -1,4 +1,4 @@
-"""Quantiles from a model's own errors in windows before the cutoff."""
+"""Quantiles from a model's own errors in windows before the cutoff, which the adapter forecasts by itself."""
 
 from __future__ import annotations
 
@@ -12,13 +12,29 @@ from ..columns import quantile_column
 from ..faults import Fault, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from ..forecaster import Fitted, Known
 
     Vector = NDArray[np.float64]
+
+
+def revised_faults(used: Iterable[str], revised: Iterable[str]) -> list[Fault]:
+    """Faults of covariates whose earlier values were revised, for conformal windows.
+
+    A forecaster is handed the values as they are known by now. With them its forecasts of earlier windows are better
+    than those that could have been made then, and their errors too small: what was a weather forecast of days ago where
+    it is used has become the weather itself where its error is taken.
+    """
+    return [
+        Fault("revised-covariate", f"covariate {name!r} was revised, and the errors of conformal_windows would be "
+              "those of forecasts that knew its later values: intervals too narrow", "forecasters",
+              "set conformal_windows to 0 and put residual_quantiles on top, whose errors are those of real forecasts; "
+              "or leave the covariate out")
+        for name in dict.fromkeys(used) if name in set(revised)
+    ]  # fmt: skip
 
 
 def earlier(known: Known, windows: int) -> tuple[Known, ...]:
@@ -39,7 +55,7 @@ def earlier(known: Known, windows: int) -> tuple[Known, ...]:
 
 
 def _known_at(known: Known, calendar: NDArray[np.datetime64], position: int) -> Known:
-    """What was known at one of the calendar's dates; covariates as they are known by now."""
+    """What was known at one of the calendar's dates; covariates as they are known by now: see `revised_faults`."""
     cutoff = pd.Timestamp(calendar[position])
     frame = known.history[known.history["ds"] <= cutoff]
     active = frame.loc[frame["ds"] == cutoff, "unique_id"].to_numpy()

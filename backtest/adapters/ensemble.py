@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..derived import Made
     from ..forecaster import Known
+    from ..windows import RollingWindows
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,7 @@ class Ensemble:
         """Refuse members and weights that make no ensemble, all faults at once."""
         refuse(_member_faults(self.members) + _weight_faults(self))
 
-    @property
-    def earlier(self) -> int:
+    def earlier(self, windows: RollingWindows, calendar: pd.DatetimeIndex) -> int:  # noqa: ARG002 - the same for all
         """No cutoffs before the first: nothing is learnt."""
         return 0
 

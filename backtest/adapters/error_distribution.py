@@ -147,10 +147,10 @@ class ErrorDistribution:
         score = (y - forecast) / scale.of(forecast, step)
         count = max(1, min(bins, len(past) // pool))
         edges = np.unique(np.quantile(forecast, np.arange(1, count) / count))
+        edges = _merged(edges, np.bincount(np.searchsorted(edges, forecast, side="right"), minlength=1), pool)
         bin_of = np.searchsorted(edges, forecast, side="right")
-        used = np.unique(bin_of)  # ties of forecasts may leave a bin empty
-        curves = tuple(Curve.of(score[bin_of == b], seen[bin_of == b]) for b in used)
-        return cls(scale, edges[used[1:] - 1], curves)
+        curves = tuple(Curve.of(score[bin_of == b], seen[bin_of == b]) for b in range(len(edges) + 1))
+        return cls(scale, edges, curves)
 
     @property
     def reach(self) -> float:
@@ -171,3 +171,21 @@ class ErrorDistribution:
         table = np.stack([curve.conformal(levels) for curve in self.curves])  # [bin, level]
         spread = self.scale.of(forecast, step)[:, None] * table[self.bin_of(forecast)]
         return np.maximum(forecast[:, None] + spread, 0.0).round(9)
+
+
+def _merged(edges: NDArray[np.float64], counts: NDArray[np.int64], pool: int) -> NDArray[np.float64]:
+    """Edges that are left when a bin with fewer than `pool` errors joins the next one, and the last one that before it.
+
+    Forecasts that tie all fall into one bin, which may leave others short.
+
+    >>> _merged(np.array([2.0, 3.0, 5.0]), np.array([400, 1, 599, 7]), 100)
+    array([2.])
+    """
+    kept, here = [], 0
+    for edge, count in zip(edges, counts, strict=False):
+        here += count
+        if here >= pool:
+            kept.append(edge)
+            here = 0
+    left = counts[len(edges) :].sum() + here
+    return np.array(kept[:-1] if left < pool else kept, dtype=float)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..forecaster import Fitted, Known
+    from ..windows import RollingWindows
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,10 @@ class ImportedDerived:
         """Names of the forecasters that it is made of."""
         return self._own().members
 
-    @property
-    def earlier(self) -> int:
-        """Cutoffs before the first one, at which its members forecast too."""
-        return self._own().earlier
+    def earlier(self, windows: RollingWindows, calendar: pd.DatetimeIndex) -> int:
+        """Cutoffs before the first one, at which its members forecast too; its own `earlier` may be a plain number."""
+        own: Any = self._own().earlier
+        return int(own(windows, calendar) if callable(own) else own)
 
     def derive(self, known: Known, made: Made) -> pd.DataFrame:
         """Forecast from what the members forecast."""

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..columns import quantile_column
 from ..faults import Fault, InputError, nearest, refuse
-from .conformal import Errors, earlier
+from .conformal import Errors, earlier, revised_faults
 from .direct_rows import DirectRows, Features
+from .series_costs import known_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from ..forecaster import Fitted, Known
     from .direct_rows import Categories, Ints
+    from .series_costs import SeriesCosts
 
     Vector = NDArray[np.float64]
-
-
-class CostColumns(Protocol):
-    """Gives the costs of each series, as they were known at a cutoff."""
-
-    def at(self, known: Known) -> pd.DataFrame:
-        """Costs [currency per unit], one row a series of `known.static`, indexed by unique_id."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +38,15 @@ class LightGBM:
     past_covariates : columns of the history that are features as they were at the cutoff; in_stock may be one.
     quantiles : also fit LightGBM's quantile objective for each wanted level; else point forecasts only.
     conformal_windows : quantiles from the errors over so many horizons before the cutoff, of a model that was fitted
-        before them; 0 for none.
+        before them; 0 for none. Covariates that were revised are refused then, since those errors would be of forecasts
+        that knew the revisions; `ResidualQuantiles` takes errors of real forecasts.
     step_group : steps that share a model. Each row then teaches one of them, in turn, and the step is a feature: a
         model of many steps costs no more than that of one.
     train_periods : fit to the last so many periods only; None takes all.
-    params : LightGBM parameters, as (name, value) pairs; objective is that of the point forecast.
-    regressor : estimator in scikit-learn's sense that makes the point forecast instead of LGBMRegressor.
+    params : LightGBM parameters, as (name, value) pairs; objective is that of the point forecast. Where they have no
+        random_state it is the seed of the backtest.
+    regressor : estimator in scikit-learn's sense that makes the point forecast instead of LGBMRegressor. Where its
+        random_state is None, or that of an estimator inside it, it is the seed of the backtest.
     costs : costs of each series as columns of what `regressor` sees, beside the features, for
         `losses.mlforecast.RowCosts`. No other model sees them.
     threads : threads of LightGBM. Results do not depend on it.
@@ -76,12 +73,16 @@ class LightGBM:
     train_periods: int | None = None
     params: tuple[tuple[str, Any], ...] = ()
     regressor: Any = None
-    costs: CostColumns | None = None
+    costs: SeriesCosts | None = None
     threads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what no history could be fitted with."""
         refuse(list(_faults(self)))
+
+    def as_known(self, cutoff: pd.Timestamp) -> LightGBM:
+        """Itself with costs that hold only what is known by then, where `costs` can tell; see `backtest.Forecaster`."""
+        return replace(self, costs=known_by(self.costs, cutoff))
 
     def lacking(self, known_future: Iterable[str], history: Iterable[str], static: Iterable[str]) -> list[Fault]:
         """Faults of the features for which a panel has no column, of the columns that it has."""
@@ -98,12 +99,21 @@ class LightGBM:
             if name not in there
         ]
 
+    def revised(self, known_future: Sequence[str], revised: Sequence[str]) -> list[Fault]:
+        """Faults of covariates that were revised, where conformal windows would make errors of them too small."""
+        ahead = known_future if self.covariates is None else self.covariates
+        return revised_faults((*ahead, *self.past_covariates), revised) if self.conformal_windows else []
+
     def fit(self, known: Known) -> Fitted:
         """Fit on every series of `known.history`.
 
-        Raises InputError where it lacks a column, or is too short for the conformal windows.
+        Raises InputError where it lacks a column, or is too short for the conformal windows, and for conformal windows
+        with covariates that were revised.
         """
-        refuse(self.lacking(known.known_future, known.history.columns, known.static.columns))
+        refuse([
+            *self.lacking(known.known_future, known.history.columns, known.static.columns),
+            *self.revised(known.known_future, known.revised),
+        ])  # fmt: skip
         if not self.conformal_windows:
             return self._fit(known)
         windows = earlier(known, self.conformal_windows)
@@ -141,13 +151,14 @@ class LightGBM:
 
     def _models(self, known: Known) -> Iterator[tuple[str, Any]]:
         from lightgbm import LGBMRegressor
-        from sklearn.base import clone
 
+        seed = known.seed % 2**31  # that is as far as LightGBM counts
         fixed = {
-            "verbosity": -1, "n_jobs": self.threads, "random_state": 0, "deterministic": True, "force_row_wise": True,
+            "verbosity": -1, "n_jobs": self.threads, "random_state": seed, "deterministic": True,
+            "force_row_wise": True,
         }  # fmt: skip
         given = fixed | dict(self.params)
-        yield "forecast", LGBMRegressor(**given) if self.regressor is None else clone(self.regressor)
+        yield "forecast", LGBMRegressor(**given) if self.regressor is None else _seeded(self.regressor, seed)
         for level in known.levels if self.quantiles else ():
             yield quantile_column(level), LGBMRegressor(**given | {"objective": "quantile", "alpha": level})
 
@@ -201,6 +212,15 @@ class _FittedLightGBM:
         quantiles = [name for name in made if name != "forecast"]
         ordered = np.sort([made[name] for name in quantiles], axis=0)
         return made | dict(zip(quantiles, ordered, strict=True))
+
+
+def _seeded(regressor: Any, seed: int) -> Any:  # noqa: ANN401 - scikit-learn ships no types
+    """Copy of an estimator, with a seed wherever it, or what it holds, has none."""
+    from sklearn.base import clone
+
+    twin = clone(regressor)
+    unset = [name for name, value in twin.get_params().items() if name.endswith("random_state") and value is None]
+    return twin.set_params(**dict.fromkeys(unset, seed))
 
 
 def _refuse_none(origins: Ints, steps: tuple[int, ...], known: Known) -> None:

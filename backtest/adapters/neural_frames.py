@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,16 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..forecaster import Known
+    from .series_costs import SeriesCosts
 
 KEY = ["unique_id", "ds"]
-
-
-class Costs(Protocol):
-    """Costs of series, as they are known at a cutoff."""
-
-    def at(self, known: Known) -> pd.DataFrame:
-        """Columns of numbers, one row a series of `known.static`, indexed by unique_id."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +69,7 @@ class Frames:
     static: pd.DataFrame | None
 
 
-def frames_of(known: Known, chosen: Chosen, costs: Costs | None, history: pd.DataFrame) -> Frames:
+def frames_of(known: Known, chosen: Chosen, costs: SeriesCosts | None, history: pd.DataFrame) -> Frames:
     """Frames of the series of `history`, which is that of `known` or a part of it."""
     columns = [*chosen.covariates, *chosen.past_covariates]
     both = pd.concat([history[[*KEY, "y", *columns]], known.future[[*KEY, *chosen.covariates]]], ignore_index=True)
@@ -144,7 +137,7 @@ def _note_filled(counts: pd.Series[int]) -> None:
         warnings.warn(FallbackWarning(text), stacklevel=4)
 
 
-def _static(known: Known, chosen: Chosen, costs: Costs | None, ids: NDArray[np.object_]) -> pd.DataFrame | None:
+def _static(known: Known, chosen: Chosen, costs: SeriesCosts | None, ids: NDArray[np.object_]) -> pd.DataFrame | None:
     if not chosen.static and costs is None:
         return None
     table = known.static.reindex(ids)[list(chosen.static)]

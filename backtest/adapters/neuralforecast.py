@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,13 +14,15 @@ import pandas as pd
 from ..columns import quantile_column, quantile_levels
 from ..faults import Fault, nearest, refuse
 from ..forecaster import FallbackWarning
-from .neural_frames import Chosen, Costs, Frames, frames_of, long_enough, panel_of
+from .neural_frames import Chosen, Frames, frames_of, long_enough, panel_of
 from .neural_models import SET_HERE, facts_of
+from .series_costs import known_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..forecaster import Fitted, Known
+    from .series_costs import SeriesCosts
 
 Distribution = Literal["Normal", "Poisson", "NegativeBinomial", "StudentT", "Tweedie", "ISQF"]
 BY_LIKELIHOOD, POINTS_ONLY = ("DeepAR",), ("DeepNPTS",)
@@ -67,7 +69,7 @@ class NeuralForecastModel:
     past_covariates: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     loss: Callable[[], Any] | None = None
-    costs: Costs | None = None
+    costs: SeriesCosts | None = None
     distribution: Distribution | None = None
     val_size: int = 0
     accelerator: str = "auto"
@@ -100,6 +102,10 @@ class NeuralForecastModel:
         if self.val_size < 0:
             faults.append(Fault("count", f"val_size={self.val_size} must be >= 0", "forecasters", "give periods"))
         refuse([fault for fault in faults if fault is not None])
+
+    def as_known(self, cutoff: pd.Timestamp) -> NeuralForecastModel:
+        """Itself with costs that hold only what is known by then, where `costs` can tell; see `backtest.Forecaster`."""
+        return replace(self, costs=known_by(self.costs, cutoff))
 
     @property
     def chosen(self) -> Chosen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..derived import Made
     from ..forecaster import Known
+    from ..windows import RollingWindows
 
 HiddenErrors = Literal["censored", "fill", "as_is"]
 """What the error of a stockout period says: the true one is at least as large, that of an estimate, or as it looks."""
@@ -50,7 +52,8 @@ class ResidualQuantiles:
     each other. Where no earlier window has been sold to its end yet, courses are joined from pieces.
 
     A level beyond what the errors can tell, since they are few or stock never lasted that far, gets the largest error,
-    and a FallbackWarning says so.
+    and a FallbackWarning says so; it also names steps of which no error is known, which get the spread of the nearest
+    step. A backtest lets the member forecast so far back that there are `windows` errors of each step at every cutoff.
 
     Source: Papadopoulos et al. (2002), Inductive confidence machines for regression; Kaplan and Meier (1958).
 
@@ -75,10 +78,18 @@ class ResidualQuantiles:
         """The forecaster that is given a distribution."""
         return (self.of,)
 
-    @property
-    def earlier(self) -> int:
-        """Cutoffs before the first one at which the member forecasts too."""
-        return self.windows
+    def earlier(self, windows: RollingWindows, calendar: pd.DatetimeIndex) -> int:
+        """Cutoffs before the first one at which the member forecasts too, so that the last step has its errors there.
+
+        The last step of a cutoff is sold ceil((gap + horizon) / step) cutoffs later; before that, it teaches nothing.
+
+        >>> from backtest import RollingWindows
+        >>> windows = RollingWindows(horizon=28, step=7, gap=3)
+        >>> ResidualQuantiles("point", windows=4).earlier(windows, pd.date_range("2026-01-01", periods=99))
+        8
+        """
+        step = windows.spacing(calendar) or 1  # uneven ones are refused by whoever lays them out
+        return self.windows + ceil((windows.gap + windows.horizon) / step) - 1
 
     def derive(self, known: Known, made: Made) -> pd.DataFrame:
         """The member's forecasts of `known.wanted()` with quantiles, and with sample paths where they are wanted.
@@ -90,8 +101,10 @@ class ResidualQuantiles:
         steps = known.horizon - known.gap
         step = np.tile(np.arange(1, steps + 1), len(out) // steps)
         past = self._past(known, made.past)
-        errors = ErrorDistribution.of(newest_of_each_step(past, self.windows), bins=self.bins, pool=self.pool)
+        newest = newest_of_each_step(past, self.windows)
+        errors = ErrorDistribution.of(newest, bins=self.bins, pool=self.pool)
         quantiles = errors.quantiles(forecast, step, known.levels)
+        self._note_unknown(newest, steps)
         self._note_beyond(errors, known.levels)
         values = {quantile_column(q): quantiles[:, k] for k, q in enumerate(known.levels)}
         made_of = pd.DataFrame({"forecast": forecast, **values})
@@ -101,7 +114,7 @@ class ResidualQuantiles:
         """Earlier forecasts of the member with demand as far as it is known: y, and whether that is all of it."""
         own = past[past["model"] == self.of]
         if own.empty:
-            raise ValueError(f"no earlier window of {self.of!r} is known yet: start later, or lower windows")
+            raise ValueError(f"no forecast of {self.of!r} from before this cutoff has met its demand yet")
         hidden = own["in_stock"].to_numpy() < 1 if "in_stock" in own.columns else np.zeros(len(own), dtype=bool)
         if self.hidden == "fill" and hidden.any():
             filled = fill_hidden(known.history)[["unique_id", "ds", "y"]].rename(columns={"y": "filled"})
@@ -110,6 +123,12 @@ class ResidualQuantiles:
             own = own.assign(y=np.where(hidden & ~np.isnan(better), better, own["y"]))
         seen = ~hidden if self.hidden == "censored" else np.ones(len(own), dtype=bool)
         return own.assign(seen=seen)
+
+    def _note_unknown(self, newest: pd.DataFrame, steps: int) -> None:
+        unknown = sorted(set(range(1, steps + 1)) - set(newest["step"]))
+        if unknown:
+            text = f"no past error of {self.of} is known at steps {unknown}: they got the spread of the nearest step"
+            warnings.warn(FallbackWarning(text), stacklevel=3)
 
     def _note_beyond(self, errors: ErrorDistribution, levels: tuple[float, ...]) -> None:
         beyond = [q for q in levels if q > errors.reach + 1e-9]

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..faults import Fault, InputError, nearest, refuse
 from ..forecaster import FallbackWarning
+from .conformal import revised_faults
 from .statsforecast_series import Series, State, Task, can_simulate, estimated, forecast, keeps_state
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class StatsForecastModel:
         does not vary in a series' history, or misses a value there, is left out for that series.
     conformal_windows : windows of `horizon` periods before the cutoff whose errors make the intervals, instead of the
         model's own (statsforecast's ConformalIntervals); 0 takes the model's own. The model is estimated once more for
-        each of them.
+        each of them. Covariates that were revised are refused then, since those errors would be of forecasts that knew
+        the revisions; `ResidualQuantiles` takes errors of real forecasts.
 
     Quantiles come from the model's prediction intervals, and sample paths from its `simulate`, with a seed of each
     series' own; a model that has none of them gives point forecasts only. Nothing is forecast below 0.
@@ -50,7 +52,8 @@ class StatsForecastModel:
     spread. A FallbackWarning counts both. A model that fails on every series, and on a plain one too, raises its error.
 
     Raises InputError for a model that statsforecast does not have, arguments that it does not take, and covariates for
-    a model that uses none; on fitting, for covariates that are not known for the future or no numbers.
+    a model that uses none; on fitting, for covariates that are not known for the future or no numbers, and for revised
+    ones with conformal windows.
     """
 
     model: str
@@ -74,6 +77,7 @@ class StatsForecastModel:
 
     def fit(self, known: Known) -> Fitted:
         """Estimate the model for each series to forecast, where the estimate serves later cutoffs too."""
+        refuse(self.revised(known.revised))
         model = self._build(known.horizon)
         states: dict[str, State] = {}
         if keeps_state(model):
@@ -89,6 +93,10 @@ class StatsForecastModel:
                   f"declare it known_future; {nearest(name, known_future)}")
             for name in self.covariates if name not in known_future
         ]  # fmt: skip
+
+    def revised(self, revised: Sequence[str]) -> list[Fault]:
+        """Faults of covariates that were revised, where conformal windows would make errors of them too small."""
+        return revised_faults(self.covariates, revised) if self.conformal_windows else []
 
     def _text_faults(self, history: pd.DataFrame) -> list[Fault]:
         return [

@@ -21,6 +21,8 @@ FORWARD_IS_FORECAST = frozenset({
     "Naive", "SeasonalNaive", "ConformalSeasonalPool", "ConstantModel", "ZeroModel", "NaNModel",
 })  # fmt: skip
 """Models whose `forward` estimates nothing that could be kept from an earlier cutoff."""
+BROKEN_SIMULATE = frozenset({"SeasonalExponentialSmoothing", "SeasonalExponentialSmoothingOptimized"})
+"""Models whose `simulate` fails unless the horizon is the season (statsforecast 2.1)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +145,8 @@ def can_simulate(model: Any) -> bool:  # noqa: ANN401
     """Whether the model draws sample paths."""
     from statsforecast import models
 
-    return type(model).simulate is not models._TS.simulate  # noqa: SLF001 - no public name tells
+    own = getattr(type(model), "simulate", None)  # UCM has no method of that name at all
+    return type(model).__name__ not in BROKEN_SIMULATE and own is not None and own is not models._TS.simulate  # noqa: SLF001 - no public name tells
 
 
 def estimated(model: Any, series: Series) -> State | None:  # noqa: ANN401

@@ -110,7 +110,9 @@ class Data(Section):
     root : folder of the files, relative to the config; `${NAME:-default}` reads the environment.
     id : columns of every file whose values, joined by "/", make unique_id.
     known_future : covariates that are known for the periods to forecast too, whatever file they come from.
-    missing_periods : what an absent row between a series' first and last means: an error, or nothing sold.
+    missing_periods : what an absent row means after a series' first one: an error, or, with zero, that nothing was
+        sold. Zero holds up to the calendar's end: a series that sold its last unit long ago is still on sale. With
+        error a series ends with its last row.
     leading_zeros : keep the periods before a series' first sale, or drop them: it was not on sale yet.
     """
 

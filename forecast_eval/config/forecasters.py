@@ -16,7 +16,8 @@ class StatsForecastSpec(Section):
     """A statsforecast model by its class name, with its arguments; see `backtest.adapters.StatsForecastModel`.
 
     covariates : known-future covariates that it regresses on.
-    conformal_windows : windows whose errors make the intervals; 0 takes the model's own.
+    conformal_windows : windows whose errors make the intervals; 0 takes the model's own. Not with covariates that were
+        revised, for which there is kind residual_quantiles.
     """
 
     kind: Literal["statsforecast"]
@@ -29,6 +30,8 @@ class StatsForecastSpec(Section):
 class LightGBMSpec(Section):
     """LightGBM through mlforecast; see `backtest.adapters.LightGBM`.
 
+    conformal_windows : windows whose errors make the intervals. Not with covariates that were revised, for which there
+        is kind residual_quantiles.
     loss : what the point forecast is trained on instead of LightGBM's objective: the money that it loses. It is then an
         order quantity, and not the mean of demand.
     """

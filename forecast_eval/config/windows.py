@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+import pandas as pd
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from backtest.schemas import dates_of
 
 from .section import Count, Level, Section
+
+
+def _moment(value: object) -> datetime:
+    """Date as YAML has it, or ISO 8601 text; a time zone is dropped, as those of the data are.
+
+    A number is refused: it would count seconds.
+    """
+    text = value.isoformat() if isinstance(value, date) else value  # a datetime is a date too
+    found = dates_of(pd.Series([text if isinstance(text, str) else None], dtype=object)).iloc[0]
+    if pd.isna(found):
+        raise ValueError("is no date; write it as YYYY-MM-DD")
+    return pd.Timestamp(found).to_pydatetime(warn=False)
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class Backtest(Section):
     """Rolling windows, in periods of the history; see `backtest.RollingWindows`.
 
     windows : number of cutoffs; or give the cutoffs themselves.
+    last_cutoff, cutoffs : dates of the history, such as 2026-02-01 or 2026-02-01T06:00.
     paths : sample paths kept of the models that can draw them; the simulation then uses them.
     on_failure : stop at the first failure of a forecaster; skip the cutoffs at which it failed; or fallback: the series
         that it failed on get the forecasts of the model that `fallback` names.
@@ -28,15 +47,15 @@ class Backtest(Section):
     gap: Annotated[int, Field(ge=0)] = 0
     refit: Count | str = 1
     input_size: Count | None = None
-    last_cutoff: datetime | None = None
-    cutoffs: tuple[datetime, ...] = ()
+    last_cutoff: Moment | None = None
+    cutoffs: tuple[Moment, ...] = ()
     quantiles: tuple[Level, ...] = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
     hidden_demand: Literal["as_is", "fill"] = "fill"
     paths: Annotated[int, Field(ge=0, le=10_000)] = 0
     on_failure: Literal["stop", "skip", "fallback"] = "stop"
     fallback: str | None = None
     workers: Count = 2
-    shard: Count = 1000
+    shard: Count = 250
 
     @field_validator("quantiles")
     @classmethod

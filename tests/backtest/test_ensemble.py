@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest import InputError, Known
+from backtest import InputError, Known, RollingWindows
 from backtest.adapters.ensemble import Ensemble
 from backtest.derived import Derived, Made
 
@@ -97,7 +97,8 @@ def test_member_that_failed_is_named():
 
 def test_it_is_a_derived_forecaster_that_needs_no_earlier_windows():
     assert isinstance(Ensemble(("x", "y")), Derived)
-    assert Ensemble(("x", "y")).earlier == 0
+    windows = RollingWindows(horizon=9, gap=2)
+    assert Ensemble(("x", "y")).earlier(windows, pd.date_range("2026-01-01", periods=30)) == 0
 
 
 @pytest.mark.parametrize(

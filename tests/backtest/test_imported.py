@@ -59,11 +59,19 @@ def wrong():
 
 
 class Twice:
-    def __init__(self, of):
-        self.members, self.earlier = (of,), 0
+    def __init__(self, of, earlier=0):
+        self.members, self.earlier = (of,), earlier
 
     def derive(self, known, made):
         return made.now[["unique_id", "ds"]].assign(forecast=2 * made.now["forecast"])
+
+
+class Reaching(Twice):
+    def __init__(self, of):
+        self.members = (of,)
+
+    def earlier(self, windows, calendar):
+        return windows.horizon + len(calendar)
 """
 
 
@@ -116,6 +124,13 @@ def test_derived_forecaster_is_made_of_its_members(folder):
     average = SeasonalAverage(4, "none")
     plain = forecasts(average)
     assert (forecasts(found, {"average": average})["forecast"] == 2 * plain["forecast"]).all()
+
+
+def test_derived_forecaster_may_name_its_earlier_cutoffs_by_a_number_or_by_a_method(folder):
+    windows, calendar = RollingWindows(horizon=3), pd.date_range("2026-01-01", periods=9)
+    number = imported("mine_h5:Twice", {"of": "average", "earlier": 4}, folder=folder)
+    method = imported("mine_h5:Reaching", {"of": "average"}, folder=folder)
+    assert (number.earlier(windows, calendar), method.earlier(windows, calendar)) == (4, 12)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ SHIPPED = {
         lags=(1, 2, 4), rolling_means=(3,), date_features=("month",), static=("store",),
         past_covariates=("visitors", "in_stock"), quantiles=True, params=SMALL,
     ),
-    "conformal lightgbm": LightGBM(lags=(1, 2), conformal_windows=3, params=SMALL),
+    "conformal lightgbm": LightGBM(lags=(1, 2), covariates=("promo",), conformal_windows=3, params=SMALL),
     "filled lightgbm": FilledStockouts(LightGBM(lags=(1, 2), params=SMALL)),
     "ensemble": Ensemble(("average", "seasonal naive")),
     "residual quantiles": ResidualQuantiles("average", windows=2, pool=10),
@@ -142,6 +142,27 @@ class Memory(Mean):
         for uid, y in known.history.groupby("unique_id")["y"]:
             self.largest[uid] = max(self.largest.get(uid, 0.0), float(y.sum()))
         return made.assign(forecast=made["unique_id"].map(self.largest))
+
+
+WATCHED: list[Any] = []
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A derived forecaster that tells from which cutoffs it was taught."""
+
+    inner: ResidualQuantiles
+
+    @property
+    def members(self):
+        return self.inner.members
+
+    def earlier(self, windows, calendar):
+        return self.inner.earlier(windows, calendar)
+
+    def derive(self, known, made):
+        WATCHED.append(sorted(made.past["cutoff"].unique()))
+        return self.inner.derive(known, made)
 
 
 LEDGER: dict[str, Any] = {}
@@ -284,6 +305,16 @@ def test_explicit_cutoffs_are_those_that_are_probed():
     cutoffs = (calendar[40], calendar[43], calendar[50])
     windows = RollingWindows(horizon=3, cutoffs=cutoffs, refit="90D")
     assert found({"mean": Mean()}, windows=windows)["mean"].cutoffs == cutoffs[1:]
+
+
+def test_listed_cutoffs_teach_from_cutoffs_as_far_apart_as_they_are():
+    calendar = market_of().calendar
+    windows = RollingWindows(horizon=2, gap=3, cutoffs=tuple(calendar[k] for k in (40, 45, 50)))
+    own = {"average": SHIPPED["average"], "it": ResidualQuantiles("average", windows=4, pool=4)}
+    own["it"], told = Watching(own["it"]), WATCHED
+    told.clear()
+    assert found(own, windows=windows)["it"].verdict == "clean"
+    assert {tuple(np.diff(list(map(calendar.get_loc, cutoffs)))) for cutoffs in told} <= {(5,) * n for n in range(9)}
 
 
 def test_one_window_is_probed_too():

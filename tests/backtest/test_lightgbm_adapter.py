@@ -214,6 +214,60 @@ def test_conformal_errors_are_of_a_model_that_had_not_seen_them():
     assert spread > 1.5 * frame.groupby("unique_id")["y"].std().mean()
 
 
+def revised(days=120):
+    """A rain forecast that says nothing, and becomes the rain itself when its day comes; demand follows the rain."""
+    rng = np.random.default_rng(5)
+    frame, _ = sales(series=6, days=days)
+    rain = rng.normal(size=len(frame))
+    frame = frame[["unique_id", "ds"]].assign(y=np.maximum(30 + 10 * rain + rng.normal(size=len(frame)), 0))
+    told = frame[["unique_id", "ds"]]
+    vintage = pd.concat([
+        told.assign(as_of=told["ds"] - pd.Timedelta(days=30), rain=rng.normal(size=len(frame))),
+        told.assign(as_of=told["ds"], rain=rain),
+    ])  # fmt: skip
+    return History.of(frame.assign(promo=rain.round()), known_future=["promo", "rain"], vintages=[vintage])
+
+
+@pytest.mark.parametrize("how", [{}, {"covariates": ("rain",)}, {"covariates": (), "past_covariates": ("rain",)}])
+def test_conformal_windows_refuse_a_covariate_that_was_revised(how):
+    known = known_of(revised(), levels=LEVELS)
+    with pytest.raises(InputError, match=r"covariate 'rain' was revised.*residual_quantiles on top") as error:
+        LightGBM(lags=(1,), conformal_windows=2, params=SMALL, **how).fit(known)
+    assert len(error.value.faults) == 1
+
+
+def test_conformal_windows_take_covariates_that_were_not_revised_and_models_without_them_take_all():
+    known = known_of(revised(), levels=LEVELS)
+    plain = LightGBM(lags=(1,), params=SMALL)
+    assert {"q0.1", "q0.9"} <= set(made_by(replace(plain, covariates=("promo",), conformal_windows=2), known))
+    assert {"q0.1", "q0.9"} <= set(made_by(replace(plain, quantiles=True), known))
+
+
+DRAWN = (*SMALL, ("subsample", 0.5), ("subsample_freq", 1))
+
+
+@pytest.mark.parametrize(
+    "regressor", [None, LGBMRegressor(verbosity=-1, n_jobs=1, **dict(DRAWN))], ids=["own", "given"]
+)
+def test_what_is_drawn_follows_the_seed_of_the_backtest(regressor):
+    known = known_of(panel(*sales()))
+    model = LightGBM(lags=(1,), params=() if regressor else DRAWN, regressor=regressor)
+    one, again, other = (made_by(model, replace(known, seed=seed)) for seed in (3, 3, 2**31 + 4))
+    pd.testing.assert_frame_equal(one, again, check_exact=True)
+    assert not one.equals(other)
+
+
+def test_random_state_that_was_given_is_kept():
+    known = known_of(panel(*sales()))
+    given = LGBMRegressor(verbosity=-1, n_jobs=1, random_state=9, **dict(DRAWN))
+    for model in (
+        LightGBM(lags=(1,), params=(*DRAWN, ("random_state", 9))),
+        LightGBM(lags=(1,), regressor=given),
+    ):
+        one, other = (made_by(model, replace(known, seed=seed)) for seed in (3, 4))
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
 def test_a_series_too_young_for_errors_of_its_own_gets_those_of_all():
     frame, static = sales()
     frame = frame[(frame["unique_id"] != "s0") | (frame["ds"] > frame["ds"].max() - pd.Timedelta(days=7))]

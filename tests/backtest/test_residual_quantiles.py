@@ -1,12 +1,13 @@
 """Laws of residual quantiles: calibrated at every level of demand, taught by the past only, courses that stay whole."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtest import FallbackWarning, InputError, Known
+from backtest import FallbackWarning, History, InputError, Known, RollingWindows, Settings, backtest
+from backtest.adapters.error_distribution import ErrorDistribution
 from backtest.adapters.residual_quantiles import ResidualQuantiles
 from backtest.derived import Derived, Made
 
@@ -95,7 +96,8 @@ def test_quantile_is_the_past_error_of_conformal_rank():
     known, past, now = market(gamma, series=9, windows=1)
     past = past[past["step"] == 1].assign(forecast=20.0, y=20.0 + np.array([3, -4, 7, 1, -9, 12, 5, -2, 8.0]))
     now = now.assign(forecast=20.0)
-    out = derived(replace(known, levels=(0.05, 0.3, 0.85)), past, now, windows=1)
+    with pytest.warns(FallbackWarning, match=r"no past error of point is known at steps \[2, 3, 4, 5, 6, 7\]"):
+        out = derived(replace(known, levels=(0.05, 0.3, 0.85)), past, now, windows=1)
     assert out.loc[0, ["q0.05", "q0.3", "q0.85"]].tolist() == [11.0, 18.0, 32.0]  # ranks 1, 3 and 9 of 9
 
 
@@ -206,8 +208,11 @@ def test_a_path_is_one_course_of_one_earlier_window():
 def test_paths_are_joined_where_no_window_is_known_to_its_end():
     known, past, now = market(gamma, series=60, windows=2, every=2)
     assert past["step"].max() == 4
-    with pytest.warns(FallbackWarning, match="paths are joined of 4 steps each"):
+    with pytest.warns(FallbackWarning) as said:
         out = derived(replace(known, paths=10), past, now)
+    steps, joined = (str(one.message) for one in said)
+    assert steps == "no past error of point is known at steps [5, 6, 7]: they got the spread of the nearest step"
+    assert "paths are joined of 4 steps each" in joined
     assert paths_of(out).shape == (60 * STEPS, 10)
     assert np.isfinite(paths_of(out)).all()
 
@@ -246,17 +251,80 @@ def test_levels_above_what_stock_ever_allowed_are_named():
 
 def test_a_forecaster_without_earlier_windows_is_refused():
     known, past, now = market(gamma, series=5)
-    with pytest.raises(ValueError, match="no earlier window of 'point' is known yet"):
+    with pytest.raises(ValueError, match="no forecast of 'point' from before this cutoff has met its demand yet"):
         derived(known, past.iloc[:0], now)
 
 
-def test_it_is_a_derived_forecaster_that_asks_for_its_windows():
+def test_it_is_a_derived_forecaster_of_its_member():
     one = ResidualQuantiles("lightgbm", windows=6)
     assert isinstance(one, Derived)
-    assert (one.members, one.earlier) == (("lightgbm",), 6)
+    assert one.members == ("lightgbm",)
+
+
+@dataclass(frozen=True)
+class Level:
+    """Forecasts the mean of all that is known."""
+
+    def fit(self, known):  # noqa: ARG002 - it needs none
+        return self
+
+    def predict(self, known):
+        mean = known.history.groupby("unique_id")["y"].mean()
+        return known.wanted().assign(forecast=mean.loc[known.wanted()["unique_id"]].to_numpy())
+
+
+@dataclass(frozen=True)
+class Watched(ResidualQuantiles):
+    """Tells of how many earlier cutoffs each step is known at the first cutoff."""
+
+    told: dict = field(default_factory=dict, compare=False)
+
+    def derive(self, known, made):
+        self.told.setdefault("steps", made.past.groupby("step")["cutoff"].nunique().to_dict())
+        return super().derive(known, made)
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        RollingWindows(horizon=3, gap=3, n_windows=3),
+        RollingWindows(horizon=3, gap=4, n_windows=2, step=2),
+        RollingWindows(horizon=28, n_windows=3, step=7),
+        RollingWindows(horizon=4, n_windows=2, step=4),
+        RollingWindows(horizon=5, gap=1, cutoffs=tuple(pd.to_datetime(["2026-04-10", "2026-04-14"]))),
+    ],
+    ids=["gap", "gap and step", "horizon beyond step", "no overlap", "cutoffs that are listed"],
+)
+def test_every_step_has_errors_of_so_many_windows_at_the_first_cutoff_whatever_gap_and_horizon(windows):
+    dates = pd.date_range("2026-01-01", periods=120)
+    rng = np.random.default_rng(4)
+    long = pd.DataFrame({
+        "unique_id": np.repeat(list("abcdefgh"), 120), "ds": np.tile(dates, 8), "y": rng.poisson(9.0, 960) * 1.0,
+    })  # fmt: skip
+    one = Watched("level", windows=3, pool=10)
+    made = backtest(History.of(long), {"level": Level(), "it": one}, windows=windows, settings=Settings(levels=(0.2,)))
+    steps = one.told["steps"]
+    assert list(steps) == list(range(1, windows.horizon + 1))
+    assert min(steps.values()) == steps[windows.horizon] == 3  # no more cutoffs than are needed
+    assert made.notes == {}
 
 
 def test_all_counts_below_one_are_refused_together():
     with pytest.raises(InputError) as told:
         ResidualQuantiles("point", windows=0, bins=-1, pool=0)
     assert [fault.what.split("=")[0] for fault in told.value.faults] == ["windows", "bins", "pool"]
+
+
+@pytest.mark.parametrize(
+    "sizes", [(400, 1, 599), (3, 900, 3), (1, 1, 1), (150, 60, 70, 400), (500,), (99, 901), (901, 99)], ids=str
+)
+def test_no_bin_has_fewer_errors_than_the_pool_even_where_forecasts_tie(sizes):
+    forecast = np.repeat(np.arange(1.0, len(sizes) + 1), sizes)
+    y = np.random.default_rng(0).poisson(forecast).astype(float)
+    past = pd.DataFrame({"step": 1, "forecast": forecast, "y": y, "seen": True})
+    errors = ErrorDistribution.of(past, bins=5, pool=100)
+    counts = [len(curve.error) for curve in errors.curves]
+    assert sum(counts) == sum(sizes)
+    assert min(counts) >= 100 or len(counts) == 1
+    assert len(errors.edges) == len(counts) - 1
+    np.testing.assert_array_equal(np.bincount(errors.bin_of(forecast)), counts)

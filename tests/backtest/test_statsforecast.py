@@ -1,6 +1,7 @@
 """Laws of the statsforecast adapter: the same numbers as StatsForecast, paths that are whole courses, no look-ahead."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -227,6 +228,20 @@ def test_series_too_short_for_conformal_intervals_keeps_its_point_forecast_and_i
     np.testing.assert_allclose(rows["q0.9"] - rows["forecast"], np.quantile(y, 0.9) - y.mean())
 
 
+def test_conformal_windows_refuse_covariates_that_were_revised():
+    long = promoted(days=60)
+    told = long[["unique_id", "ds"]]
+    rain = pd.concat([told.assign(as_of=told["ds"].min(), rain=0.5), told.assign(as_of=told["ds"], rain=long["price"])])
+    rain = rain.drop_duplicates(["unique_id", "ds", "as_of"], keep="last")
+    known = {"known_future": ["promo", "price", "rain"], "vintages": [rain]}
+    own = model_of("ARIMA", {"order": (1, 0, 0)}, covariates=("promo", "rain"), conformal_windows=2)
+    with pytest.raises(InputError, match="covariate 'rain' was revised") as error:
+        made_by(own, long, RollingWindows(horizon=2), **known)
+    assert len(error.value.faults) == 1
+    for sound in (replace(own, covariates=("promo",)), replace(own, conformal_windows=0)):
+        assert len(made_by(sound, long, RollingWindows(horizon=2), **known)) == 4
+
+
 def test_conformal_windows_below_two_are_refused():
     with pytest.raises(InputError, match="conformal_windows=1 must be 0 or at least 2"):
         StatsForecastModel("CrostonSBA", conformal_windows=1)
@@ -311,6 +326,45 @@ def test_drawing_paths_leaves_numpys_own_random_state_as_it_was():
 def test_models_that_cannot_draw_paths_give_none():
     made = made_by(model_of("CrostonSBA", {}), sales(), RollingWindows(horizon=3), ask=Ask((), paths=3))
     assert path_columns(list(made.columns)) == []
+
+
+# whatever there is
+
+ARGUMENTS = {
+    "AutoMFLES": {"test_size": 5, "season_length": 7, "n_windows": 1},
+    "AutoRegressive": {"lags": 2},
+    "SimpleExponentialSmoothing": {"alpha": 0.3},
+    "SeasonalExponentialSmoothing": {"season_length": 7, "alpha": 0.3},
+    "SeasonalExponentialSmoothingOptimized": {"season_length": 7},
+    "HoltWinters": {"season_length": 7},
+    "SeasonalNaive": {"season_length": 7},
+    "ConformalSeasonalPool": {"season_length": 7},
+    "WindowAverage": {"window_size": 5},
+    "SeasonalWindowAverage": {"season_length": 7, "window_size": 2},
+    "TSB": {"alpha_d": 0.2, "alpha_p": 0.3},
+    "MSTL": {"season_length": 7},
+    "TBATS": {"season_length": 7},
+    "ConstantModel": {"constant": 8.0},
+    "AutoARIMA": {"max_p": 1, "max_q": 1},
+}
+"""Of models that need some, and of one that is slow without."""
+LEFT_OUT = {
+    "AutoTBATS": "takes seconds a series; TBATS is tried",
+    "SklearnModel": "needs an estimator and covariates",
+    "NaNModel": "gives no numbers, and fails by that",
+}
+
+
+@pytest.mark.parametrize("name", models.__all__)
+def test_every_model_of_statsforecast_forecasts(name):
+    if name in LEFT_OUT:
+        pytest.skip(f"{name} {LEFT_OUT[name]}")
+    windows, settings = RollingWindows(horizon=2, n_windows=2, refit=2), Settings(levels=(0.1, 0.9), paths=2)
+    own = model_of(name, ARGUMENTS.get(name, {}))
+    result = backtest(History.of(sales(2, 56)), {"it": own}, windows=windows, settings=settings)
+    assert result.notes == {}
+    assert len(result.forecasts) == 2 * 2 * 2
+    assert np.isfinite(result.forecasts["forecast"]).all()
 
 
 # failures

@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest import Ask, FallbackWarning, History, InputError, RollingWindows, backtest, known_at
+from backtest import (
+    Ask,
+    FallbackWarning,
+    History,
+    InputError,
+    RollingWindows,
+    Settings,
+    backtest,
+    known_at,
+    plan_units,
+)
 from forecast_eval.config import config_of
 from forecast_eval.economics import Economics
 from forecast_eval.forecasters import forecasters_of
@@ -82,6 +92,38 @@ def test_a_price_after_the_cutoff_moves_no_byte():
     later = prices(moved=900.0, at=WEEKS - HORIZON)
     assert CALENDAR[WEEKS - HORIZON] > CUTOFF
     pd.testing.assert_frame_equal(orders(NEWSVENDOR), orders(NEWSVENDOR, economics=later), check_exact=True)
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_price_after_all_cutoffs_leaves_finished_work_as_it_is_and_an_earlier_one_does_not(hidden, tmp_path):
+    frame = sales().assign(in_stock=1.0) if hidden else sales()
+    history, windows = History.of(frame), RollingWindows(HORIZON, n_windows=2, last_cutoff=CUTOFF)
+    settings = Settings(levels=(), units=tmp_path)
+
+    def own(economics):
+        built = forecaster(NEWSVENDOR, economics=economics, params={"n_estimators": 2})
+        return {"m": built if hidden else built.forecaster}  # with and without FilledStockouts around it
+
+    backtest(history, own(prices()), windows=windows, settings=settings)
+    finished = {
+        at: plan_units(history, own(prices(moved=900.0, at=at)), windows=windows, settings=settings)["m"]
+        for at in (WEEKS - HORIZON, WEEKS - 1 - HORIZON, WEEKS - 2 - HORIZON)
+    }
+    # after both cutoffs, at the last one, at the one before it
+    assert list(finished.values()) == [(2, 2), (2, 1), (2, 0)]
+
+
+def test_terms_without_dates_are_known_always():
+    costs = KnownCosts(Economics(prices().frame.drop_duplicates("unique_id").drop(columns="ds")))
+    assert costs.as_known(CALENDAR[0]) is costs
+
+
+def test_the_orders_follow_the_seed_of_the_backtest():
+    drawn = {"params": {"n_estimators": 5, "subsample": 0.5, "subsample_freq": 1}}
+    model = forecaster(NEWSVENDOR, **drawn)
+    one, again, other = (model.fit(known(seed=s)).predict(known(seed=s)) for s in (3, 3, 4))
+    pd.testing.assert_frame_equal(one, again, check_exact=True)
+    assert not one.equals(other)
 
 
 def test_a_price_of_the_cutoff_moves_the_orders_of_its_series():

@@ -44,6 +44,11 @@ def honest(known, periods):
     return rows.assign(forecast=mean.loc[rows["unique_id"]].to_numpy())
 
 
+def reader(known):
+    rows = known.wanted()
+    return rows.assign(forecast=SOLD.loc[rows["unique_id"]].to_numpy())
+
+
 def dice(known):
     return known.wanted().assign(forecast=np.random.default_rng().random())
 
@@ -167,6 +172,36 @@ def test_sample_is_seeded_and_holds_series_that_are_on_sale(shop):
     assert sampled(shorter, 8, history.calendar[30], seed=3) is shorter
 
 
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"cutoffs": ["2025-08-04", "2025-08-18", "2025-09-01", "2025-09-22"]}, "the cutoffs are not evenly apart"),
+        ({"windows": 1}, "none of the 1 cutoffs has enough earlier windows"),
+    ],
+    ids=["uneven", "one cutoff"],
+)
+@pytest.mark.parametrize("more", [[], ["--leakage"]], ids=["check", "probe"])
+def test_config_that_is_too_short_for_money_is_checked_and_told_why(keys, why, more, shop, call):
+    tree = yaml.safe_load((shop / "shop.yaml").read_text())
+    tree["backtest"] = {k: v for k, v in tree["backtest"].items() if k != "windows"} | keys
+    (shop / "shop.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    code, out, err = call("check", "shop.yaml", *more)
+    assert code == 0, err
+    words = " ".join(re.sub(r"[^\w\s;:,]", " ", out).split())
+    assert f"judged: none, {why}" in words, out
+    assert out.count("clean") == (2 if more else 0)
+    assert call("backtest", "shop.yaml")[0] == 0
+
+
+def test_last_line_of_the_probe_says_what_is_out_of_its_reach(shop, call):
+    write(shop, {"reader": python("reader")})
+    code, out, _ = call("check", "shop.yaml", "--leakage")
+    assert code == 0
+    assert out.splitlines()[-1] == (
+        "Out of the probe's reach: forecasts made elsewhere, and files that a forecaster reads by itself."
+    )
+
+
 def test_sample_is_what_is_probed(shop):
     config = load_config(shop / "shop.yaml")
     told = []
@@ -190,5 +225,7 @@ def test_training_on_prices_of_later_is_caught_and_on_those_that_were_known_is_n
     assert leakage(config, inputs, shop, series=8)[-1].verdict == "clean"
     newest = lambda own, known: own.economics  # noqa: ARG005, E731 - as if it did not look at the cutoff
     monkeypatch.setattr(KnownCosts, "_terms", newest)
+    assert leakage(config, inputs, shop, series=8)[-1].verdict == "clean"  # the engine hands it no later prices
+    monkeypatch.setattr(KnownCosts, "as_known", lambda own, cutoff: own)  # noqa: ARG005 - as if it had none
     (_, _, caught) = leakage(config, inputs, shop, series=8)
     assert {leak.what for leak in caught.leaks} == {"prices and costs"}

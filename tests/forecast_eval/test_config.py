@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -108,6 +109,38 @@ def test_overrides_change_keys_and_are_checked(tmp_path):
         load_config(path, ["data.x=[1"])
     with pytest.raises(InputError, match="'name' has no keys below it"):
         load_config(path, ["name.first=x"])
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-02-01", "2026-02-01 00:00"),
+        ("'2026-02-01'", "2026-02-01 00:00"),
+        ("'2026-02'", "2026-02-01 00:00"),
+        ("2026-02-01T06:00:00", "2026-02-01 06:00"),
+        ("2026-02-01T06:00:00+05:00", "2026-02-01 06:00"),  # the clock on the wall, as in the data
+        ("'2026-02-01T06:00:00+05:00'", "2026-02-01 06:00"),
+        ("2026-02-01T00:00:00Z", "2026-02-01 00:00"),
+    ],
+)
+def test_cutoffs_are_dates_as_the_clock_on_the_wall_showed_them(written, moment):
+    keys = yaml.safe_load(f"{{horizon: 2, cutoffs: [{written}]}}")
+    assert config_of(changed("backtest", keys), "good.yaml").backtest.cutoffs == (pd.Timestamp(moment),)
+    keys = yaml.safe_load(f"{{horizon: 2, windows: 3, last_cutoff: {written}}}")
+    assert config_of(changed("backtest", keys), "good.yaml").backtest.last_cutoff == pd.Timestamp(moment)
+
+
+@pytest.mark.parametrize("written", ["20260201", "1.5", "true", "01.02.2026", "'1769904000'", "next week", "[2026]"])
+def test_a_cutoff_that_is_no_date_is_one_fault(written):
+    keys = yaml.safe_load(f"{{horizon: 0, windows: 3, last_cutoff: {written}}}")
+    with pytest.raises(InputError) as caught:
+        config_of(changed("backtest", keys), "good.yaml")
+    assert [f.place for f in caught.value.faults] == ["good.yaml, backtest.horizon", "good.yaml, backtest.last_cutoff"]
+    assert caught.value.faults[1].what.endswith("is no date; write it as YYYY-MM-DD")
+    keys = yaml.safe_load(f"{{horizon: 2, cutoffs: [2026-02-01, {written}]}}")
+    with pytest.raises(InputError) as caught:
+        config_of(changed("backtest", keys), "good.yaml")
+    assert [f.place for f in caught.value.faults] == ["good.yaml, backtest.cutoffs.1"]
 
 
 @pytest.mark.parametrize("name", ["../escaped", "a/b", "x[/y]", ""])

@@ -313,7 +313,7 @@ def test_too_many_judged_cutoffs_are_refused():
 
 def test_review_period_must_be_the_step():
     with pytest.raises(
-        InputError, match=r"review_period=2 of unique_id='s00' and of 23 more series differs from the step of the windows, 1"
+        InputError, match=r"review_period=2 of unique_id=.s00. and of 23 more series differs from the step"
     ):
         market(review_period=2)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest import InputError
+from backtest import Ask, InputError, RollingWindows, known_at
 from forecast_eval.config import Data, EconomicsTable, FileSpec, StateTable
 from forecast_eval.files import open_file
 from forecast_eval.read import read_economics, read_forecasts, read_history, read_inputs, read_state
@@ -261,12 +261,78 @@ def test_absent_rows_are_inserted_only_if_wanted(folder):
     np.testing.assert_array_equal(inputs.history.dense("in_stock")[1], [1, 1, 0])
 
 
-def test_nothing_is_inserted_before_the_start_or_after_the_end(folder):
+def test_absent_rows_are_inserted_up_to_the_calendars_end_and_none_before_the_start(folder):
     edit(folder / "sales.csv", "1,007,2026-01-05,1\n", "")
     edit(folder / "sales.csv", "0,007,2026-01-19,5\n", "")
     history, _ = read_history(data(missing_periods="zero"), folder)
-    np.testing.assert_array_equal(history.dense(), [[3, 4, np.nan], [np.nan, 0, 2.5]])
-    assert history.warnings == ()
+    np.testing.assert_array_equal(history.dense(), [[3, 4, 0], [np.nan, 0, 2.5]])
+    (note,) = history.warnings
+    assert note.what == "1 rows inserted with y=0, 1 of them after the last row of 1 series"
+
+
+def test_whether_a_series_sells_again_later_does_not_decide_whether_it_is_known(tmp_path):
+    days = pd.date_range("2026-01-01", periods=9, freq="D")
+    known = []
+    for later in ([], [("a", days[7], 3.0)]):
+        rows = [("b", day, 1.0) for day in days] + [("a", day, 2.0) for day in days[:3]] + later
+        pd.DataFrame(rows, columns=["unique_id", "ds", "y"]).to_csv(tmp_path / "h.csv", index=False)
+        spec = Data.model_validate({"history": {"path": "h.csv"}, "economics": {"values": {"price": 1.0}},
+                                    "missing_periods": "zero"})  # fmt: skip
+        history, _ = read_history(spec, tmp_path)
+        (window,) = RollingWindows(horizon=2, last_cutoff=days[5]).over(history.calendar)
+        known.append(known_at(history, window, Ask()))
+    pd.testing.assert_frame_equal(known[0].history, known[1].history)
+    pd.testing.assert_frame_equal(known[0].future, known[1].future)
+    assert known[0].future["unique_id"].unique().tolist() == ["a", "b"]
+
+
+def test_the_stock_file_says_whether_inserted_rows_were_in_stock(folder):
+    edit(folder / "sales.csv", "1,007,2026-01-19,2.5\n", "")
+    (folder / "in_stock.csv").write_text(STOCK)
+    inputs = read_inputs(data(missing_periods="zero", in_stock=FULL["in_stock"]), folder, 1)
+    np.testing.assert_array_equal(inputs.history.dense()[1], [1, 0, 0])
+    np.testing.assert_array_equal(inputs.history.dense("in_stock")[1], [1, 0.25, 0])
+
+
+PLANNED = """store,product,week,units,promo,fair
+0,007,2026-01-05,3,0.1,x
+0,007,2026-01-12,4,0.2,
+0,007,2026-01-19,5,0.3,x
+0,007,2026-01-26,,0.4,
+1,007,2026-01-05,1,0.5,x
+"""
+
+
+def test_inserted_rows_have_what_all_series_share_and_stop_where_sales_do(tmp_path):
+    (tmp_path / "sales.csv").write_text(PLANNED)
+    columns = {"store": "store", "product": "product", "ds": "week", "y": "units"}
+    spec = Data.model_validate({
+        "id": ["store", "product"], "history": {"path": "sales.csv", "columns": columns}, "missing_periods": "zero",
+        "known_future": ["promo", "fair"], "economics": {"values": {"price": 1.0}},
+    })  # fmt: skip
+    history, _ = read_history(spec, tmp_path)
+    np.testing.assert_array_equal(history.dense(), [[3, 4, 5], [1, 0, 0]])
+    assert history.frame["fair"].tolist() == ["x", "", "x"] * 2
+    np.testing.assert_array_equal(history.frame["promo"], [0.1, 0.2, 0.3, 0.5, np.nan, np.nan])
+    assert history.ahead["ds"].tolist() == [pd.Timestamp("2026-01-26")]
+    notes = {fault.rule: fault.what for fault in history.warnings}
+    assert notes["rows-inserted"] == "2 rows inserted with y=0, 2 of them after the last row of 1 series"
+    assert notes["no-covariate"] == "2 rows that were inserted have no promo, which shows when nothing was sold"
+
+
+def test_plans_need_no_stock(tmp_path):
+    (tmp_path / "sales.csv").write_text(PLANNED.replace("1,007,2026-01-05,1,0.5,x\n", ""))
+    (tmp_path / "stock.csv").write_text("store,product,week,in_stock\n" + "".join(
+        f"0,007,2026-01-{day},0.5\n" for day in ("05", "12", "19")
+    ))  # fmt: skip
+    spec = Data.model_validate({
+        "id": ["store", "product"], "known_future": ["promo"], "economics": {"values": {"price": 1.0}},
+        "history": {"path": "sales.csv", "columns": {"ds": "week", "y": "units"}},
+        "in_stock": {"path": "stock.csv", "columns": {"ds": "week"}},
+    })  # fmt: skip
+    history, _ = read_history(spec, tmp_path)
+    assert len(history.ahead) == 1
+    np.testing.assert_array_equal(history.dense("in_stock"), [[0.5, 0.5, 0.5]])
 
 
 def test_covariate_is_number_or_text_and_known_future_must_be_a_number(folder):

@@ -163,10 +163,76 @@ def test_ahead_reaches_as_far_as_every_table(folder):
     assert future["sell_price"].tolist() == [8, 12, 5]
 
 
-def test_a_series_that_ended_is_not_ahead(folder):
+def test_a_series_that_ended_has_the_plans_of_the_tables(folder):
+    known = ["event", "sell_price"]
+    tables = {"covariates": [EVENTS_TABLE, PRICES_TABLE], "known_future": known}
+    whole = read(folder, **tables)
     edit(folder / "sales.csv", "4,0,2,7,1", "4,0,2,,")
-    history = read(folder, covariates=[EVENTS_TABLE], known_future=["event"]).history
-    assert history.ahead["unique_id"].unique().tolist() == ["A/S1", "A/S2"]
+    cut = read(folder, **tables)
+    (window,) = RollingWindows(horizon=3, last_cutoff=pd.Timestamp("2026-01-03")).over(cut.history.calendar)
+    pd.testing.assert_frame_equal(known_at(cut.history, window, Ask()).future,
+                                  known_at(whole.history, window, Ask()).future)  # fmt: skip
+    own = cut.history.ahead.query("unique_id == 'B/S1'")
+    assert own["ds"].dt.day.tolist() == [4, 5, 6, 7]
+    np.testing.assert_array_equal(own["sell_price"], [5, 5, 5, np.nan])
+    assert not [fault for fault in cut.warnings if fault.rule == "no-plan"]
+
+
+def test_a_table_that_was_kept_for_what_was_sold_is_counted(folder):
+    edit(folder / "sales.csv", "4,0,2,7,1", "4,0,2,,")
+    edit(folder / "prices.csv", "S1,B,w2,5", "S1,B,w1,5")
+    inputs = read(folder, covariates=[PRICES_TABLE], known_future=["sell_price"])
+    (note,) = [fault for fault in inputs.warnings if fault.rule == "no-plan-row"]
+    assert note.what.startswith("2 of 2 periods after the end of a series have no row: sell_price is missing")
+    absent = PRICES_TABLE | {"absent": {"sell_price": 6}}
+    inputs = read(folder, covariates=[absent], known_future=["sell_price"])
+    assert inputs.history.ahead.query("unique_id == 'B/S1'")["sell_price"].tolist() == [6] * 4
+    assert inputs.warnings == ()
+
+
+LONG = """item,store,ds,y,fair,promo
+A,S1,2026-01-01,3,1,4
+A,S1,2026-01-02,1,0,5
+A,S1,2026-01-03,2,1,6
+A,S1,2026-01-04,,1,7
+B,S1,2026-01-01,4,1,8
+"""
+
+
+@pytest.mark.parametrize(("own", "planned"), [("fair", {"A/S1": [4], "B/S1": [2, 3, 4]}), ("promo", {"A/S1": [4]})])
+def test_tables_and_what_all_series_share_are_plans_together_and_a_covariate_of_the_file_alone_is_not(
+    folder, own, planned
+):
+    (folder / "long.csv").write_text(LONG)
+    table = {"path": "snap.csv", "values": ["snap"]}
+    pd.read_csv(folder / "calendar.csv")[["d", "snap"]].to_csv(folder / "snap.csv", index=False)
+    inputs = read(folder, history={"path": "long.csv"}, covariates=[table], known_future=["snap", own])
+    ahead = inputs.history.ahead
+    assert ahead.groupby("unique_id")["ds"].agg(lambda days: days.dt.day.tolist()).to_dict() == planned
+    assert ("no-plan" in {fault.rule for fault in inputs.warnings}) == (own == "promo")
+    if own == "fair":
+        own_plans = ahead.query("unique_id == 'B/S1'")
+        assert own_plans["fair"].tolist() == [0, 1, 1]
+        assert own_plans["snap"].tolist() == [0, 1, 0]
+
+
+def test_empty_rows_of_the_file_are_filled_by_the_tables(folder):
+    (folder / "long.csv").write_text(LONG + "B,S1,2026-01-02,,1,9\nB,S1,2026-01-03,,1,9\nB,S1,2026-01-04,,1,9\n")
+    inputs = read(folder, history={"path": "long.csv"}, covariates=[EVENTS_TABLE], known_future=["snap", "promo"])
+    own = inputs.history.ahead.query("unique_id == 'B/S1'")
+    assert own["snap"].tolist() == [0, 1, 0]
+    assert "no-plan" not in {fault.rule for fault in inputs.warnings}
+
+
+def test_inserted_rows_have_the_plans_of_the_tables(folder):
+    (folder / "long.csv").write_text("item,store,ds,y\n" + "".join(
+        f"{uid},S1,2026-01-0{day},2\n" for uid, day in [*(("A", k) for k in range(1, 6)), ("B", 1), ("B", 3)]
+    ))  # fmt: skip
+    inputs = read(folder, history={"path": "long.csv"}, missing_periods="zero",
+                  covariates=[EVENTS_TABLE, PRICES_TABLE], known_future=["snap", "sell_price"])  # fmt: skip
+    np.testing.assert_array_equal(inputs.history.dense()[1], [2, 0, 2, 0, 0])
+    assert series(inputs.history, "B/S1", "snap") == [1, 0, 1, 0, 1]
+    assert series(inputs.history, "B/S1", "sell_price")[3:] == [5, 5]
 
 
 def test_weather_by_city_meets_stores(folder):

@@ -207,6 +207,23 @@ def test_costs_after_the_cutoff_change_nothing_and_those_before_do():
     assert not before.fit(now).predict(now).equals(plain)
 
 
+@dataclass(frozen=True)
+class Dated(DearShortages):
+    """Forgets what changes after a cutoff, when it is told to."""
+
+    def as_known(self, cutoff):
+        return self if self.after is None or self.after < cutoff else replace(self, after=None)
+
+
+def test_network_forgets_costs_that_were_not_known_by_a_cutoff():
+    model = replace(businesslike(9.0), costs=Dated(9.0, after=WEEKS[40]))
+    assert model.as_known(WEEKS[30]) == replace(model, costs=Dated(9.0))
+    assert model.as_known(WEEKS[50]) == model
+    assert MLP.as_known(WEEKS[30]) == MLP
+    plain = businesslike(9.0)
+    assert plain.as_known(WEEKS[30]) == plain  # costs that cannot tell stay
+
+
 CONFIG = {
     "name": "networks",
     "data": {"history": {"path": "sales.csv"}, "economics": {"values": {"holding": 0.2, "goodwill": 1}}},
