@@ -125,7 +125,9 @@ class _Seen:
         self._first = self._ds[self._offsets[:-1]]
         self._static = hash_pandas_object(history.static).to_numpy()
         self._beside = [_Beside(history.ahead, history), *(_Beside(frame, history) for frame in history.vintages)]
-        beside = [list(table.columns) for table in (history.ahead, *history.vintages)]
+        self._shared = hash_pandas_object(history.shared, index=False).to_numpy()
+        self._shared_ds = history.shared["ds"].to_numpy()
+        beside = [list(table.columns) for table in (history.ahead, history.shared, *history.vintages)]
         columns = (list(frame.columns), list(history.static.columns), history.known_future, history.freq, beside)
         self._columns = repr(columns).encode()
 
@@ -145,6 +147,7 @@ class _Seen:
             ),
             self._static[start:stop][begun],
             *(beside.of(start, stop, cutoff, end) for beside in self._beside),
+            self._shared[(self._shared_ds > block[0].cutoff.to_datetime64()) & (self._shared_ds <= end)],
         ]
         digest = hashlib.sha256(self._columns)
         for part in parts:

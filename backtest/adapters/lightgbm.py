@@ -85,7 +85,7 @@ class LightGBM:
         return replace(self, costs=known_by(self.costs, cutoff))
 
     def lacking(self, known_future: Iterable[str], history: Iterable[str], static: Iterable[str]) -> list[Fault]:
-        """Faults of the features for which a panel has no column, of the columns that it has."""
+        """Faults of features for which a panel has no column, of the columns that it has, and of unknown parameters."""
         past = [c for c in history if c not in ("unique_id", "ds", "y")]
         asked = (
             ("known-future covariate", self.covariates or (), list(known_future)),
@@ -97,7 +97,7 @@ class LightGBM:
             for what, names, there in asked
             for name in names
             if name not in there
-        ]
+        ] + _unknown_parameters(self)
 
     def revised(self, known_future: Sequence[str], revised: Sequence[str]) -> list[Fault]:
         """Faults of covariates that were revised, where conformal windows would make errors of them too small."""
@@ -287,3 +287,19 @@ def _faults(model: LightGBM) -> Iterator[Fault]:
     if model.costs is not None and model.regressor is None:
         yield Fault("costs", "costs are given without a regressor that uses them", "forecasters",
                     "give regressor, or leave costs out")  # fmt: skip
+
+
+def _unknown_parameters(model: LightGBM) -> list[Fault]:
+    """Faults of parameters that LightGBM would leave aside without a word."""
+    if model.regressor is not None:
+        return []
+    from lightgbm import LGBMRegressor
+    from lightgbm.basic import _ConfigAliases
+
+    aliases = _ConfigAliases._get_all_param_aliases()  # noqa: SLF001 - LightGBM lists its names nowhere else
+    known = {*aliases, *(name for names in aliases.values() for name in names), *LGBMRegressor().get_params()}
+    return [
+        Fault("unknown-parameter", f"LightGBM has no parameter {name!r}", "forecasters",
+              near if (near := nearest(name, known)).startswith("did you") else "see LightGBM's documentation")
+        for name, _ in model.params if name not in known
+    ]  # fmt: skip

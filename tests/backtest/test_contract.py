@@ -249,7 +249,7 @@ def test_every_law_has_a_wrong_forecaster_that_fails_it():
     assert laws == set(WRONG)
 
 
-@pytest.mark.parametrize("law", set(WRONG) - {"sample_paths_are_those_that_are_wanted"})
+@pytest.mark.parametrize("law", [law for law in WRONG if law != "sample_paths_are_those_that_are_wanted"])
 def test_the_right_forecaster_passes(law):
     assert passes(law, Right())
 

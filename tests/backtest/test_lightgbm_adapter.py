@@ -353,3 +353,10 @@ def test_too_little_history_is_refused_in_its_own_words():
     short = known_of(panel(*sales(days=8)), horizon=6)
     with pytest.raises(InputError, match="no series is long enough at 2025-01-02 to learn a forecast 2 periods ahead"):
         LightGBM(lags=(1,)).fit(short)
+
+
+def test_a_parameter_that_lightgbm_does_not_have_is_named_with_the_nearest():
+    model = LightGBM(lags=(1,), params=(("n_estimatrs", 7), ("num_leaves", 5), ("tweedie_variance_power", 1.2)))
+    assert [str(f) for f in model.lacking([], ["y"], [])] == [
+        "forecasters: LightGBM has no parameter 'n_estimatrs'; did you mean 'n_estimators'?"
+    ]

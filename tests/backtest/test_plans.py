@@ -148,6 +148,7 @@ def test_beyond_the_calendar_whoever_is_on_sale_needs_plans_and_whoever_ended_do
     with pytest.raises(InputError) as caught:
         plans(History.of(ended(market(), "b", DAYS[17]), known_future=KNOWN), late)
     assert {fault.rule for fault in caught.value.faults} == {"unknown-future"}
+    longer = longer.assign(price=longer["price"].mask(longer["unique_id"] == "b"))  # it never had one
     history = History.of(longer[~after(longer, "b", DAYS[17])], known_future=KNOWN)
     near = RollingWindows(horizon=2, last_cutoff=DAYS[17]).over(history.calendar)[0]
     assert plans(history, near).groupby("unique_id").size().to_dict() == {"a": 2, "b": 2, "c": 2}
@@ -197,3 +198,16 @@ def test_what_the_leak_probe_takes_away_comes_after_a_series_own_last_row():
     other = perturbed(true, CUTOFF, [presence])
     assert len(other.ahead)
     assert (other.ahead["ds"] > other.ahead["unique_id"].map(other.ends)).all()
+
+
+def test_a_holiday_that_moves_is_another_unit_for_whoever_has_no_plans_of_its_own(tmp_path):
+    settings = Settings(shard=1, units=tmp_path, levels=())
+    moved = market()
+    moved["holiday"] = np.tile(np.isin(np.arange(len(DAYS)), (4, 13)), 3)
+    made = [
+        backtest(History.of(ended(frame), known_future=KNOWN), {"m": ReadsPlans()}, windows=WINDOWS, settings=settings)
+        for frame in (market(), moved)
+    ]
+    fresh = backtest(History.of(ended(moved), known_future=KNOWN), {"m": ReadsPlans()}, windows=WINDOWS)
+    pd.testing.assert_frame_equal(made[1].forecasts, fresh.forecasts)
+    assert not made[0].forecasts.equals(made[1].forecasts)
