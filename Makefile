@@ -25,8 +25,8 @@ unit: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/loss_figures.py --boosting
 	$(BIN)/python benchmarks/inventory_loss.py
-	@if [ -n "$$FORECAST_EVAL_DATA" ]; then $(BIN)/python benchmarks/m5.py; \
-	else echo "left out: benchmarks/m5.py; set FORECAST_EVAL_DATA to the folder that holds m5_two_stores"; fi
+	@if [ -n "$$FORECAST_EVAL_DATA" ]; then $(BIN)/python benchmarks/m5.py && $(BIN)/python benchmarks/backtest_figures.py; \
+	else echo "left out: benchmarks/m5.py and backtest_figures.py; set FORECAST_EVAL_DATA to the folder that holds m5_two_stores"; fi
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "forecast-eval needs Python 3.11 or newer; try make PYTHON=python3.11")'

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -29,3 +31,14 @@ def test_m5_without_its_data_says_what_is_missing(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "set FORECAST_EVAL_DATA, or give --data" in done.stderr
+
+
+def test_backtest_forecasts_what_statsforecast_does(shared_data, tmp_path):
+    for who in ("ours", "theirs"):
+        output(
+            "backtest_figures.py", "--child", who, "--data", str(shared_data), "--series", "15", "--out", str(tmp_path),
+            "--models", "seasonal_naive,croston",
+        )  # fmt: skip
+    ours, theirs = (pd.read_parquet(tmp_path / f"{who}.parquet") for who in ("ours", "theirs"))
+    assert len(ours) == 15 * 3 * 28
+    pd.testing.assert_frame_equal(ours, theirs, check_names=False, check_dtype=False, check_index_type=False)
