@@ -188,7 +188,7 @@ def _advance(target: Path, changes: list[str] | None, runs: Path, upto: Step, *,
 
 
 def _show_plan(target: Path, changes: list[str] | None, runs: Path) -> None:
-    from .pipeline import planned
+    from .planned import planned
 
     what = planned(target, changes or [], root=runs)
     table = _table("cutoff", "fit", "known from", "forecast", "to", "series", "ended", "not begun")

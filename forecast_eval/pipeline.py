@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden, plan, plan_units
+from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden
 from backtest.faults import attempt, nearest, refuse
 from backtest.stages import Stages
 
@@ -134,47 +134,6 @@ def open_session(
                                 "run the YAML config again: it starts a new run")])  # fmt: skip
     directory = existing or open_run(config, base, data, root=root, fresh=fresh)
     return Session(config, inputs, forecasters, windows, directory, progress)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Planned:
-    """What a backtest would do: its windows, each forecaster's units (all, finished), and the rest in words."""
-
-    windows: pd.DataFrame
-    units: Mapping[str, tuple[int, int]]
-    words: str
-    date_format: str
-
-
-def planned(target: Path, overrides: Sequence[str] = (), *, root: Path = Path("runs")) -> Planned:
-    """Plan the backtest of a config or a run directory; nothing is run or written.
-
-    Raises InputError as a run would.
-    """
-    config, base = _config_of(target, overrides)
-    inputs, forecasters, _ = checked(config, base)
-    windows, history = windows_of(config.backtest), inputs.history
-    settings = settings_of(config.backtest, config.seed, root / config.name / "units")
-    units = plan_units(history, forecasters, windows=windows, settings=settings)
-    made = [name for name in forecasters if name not in units]
-    words = f"{len(history.static):,} series, {history.freq}; horizon {windows.horizon}" + (
-        f" after a gap of {windows.gap}" if windows.gap else ""
-    )
-    words += f"; {config.backtest.workers} processes." + (f" Made of the others: {', '.join(made)}." if made else "")
-    stages = Stages.of(forecasters, windows, history.calendar)
-    teaching = {name: len(spans) for name, spans in stages.earlier.items() if spans}
-    if teaching:
-        told = ", ".join(f"{name} at {count}" for name, count in teaching.items())
-        words += f" Earlier cutoffs that only teach: {told}."
-    whole_days = bool((history.calendar == history.calendar.normalize()).all())
-    return Planned(plan(history, windows), units, words, "%Y-%m-%d" if whole_days else "%Y-%m-%d %H:%M")
-
-
-def _config_of(target: Path, overrides: Sequence[str]) -> tuple[Config, Path]:
-    """Config of a YAML file or of a run directory, and the folder to which its paths are relative."""
-    if not target.is_dir():
-        return load_config(target, overrides), target.parent
-    return load_config(target / "config.yaml", overrides), Path(find_run(target).manifest["base"])
 
 
 def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | Derived], tuple[Window, ...]]:

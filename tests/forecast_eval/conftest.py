@@ -1,12 +1,14 @@
-"""A seeded run for the report's tests, and the reading of a page."""
+"""The command line as a person calls it; a seeded run for the report's tests, and the reading of a page."""
 
 import json
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from forecast_eval import cli
 from forecast_eval.report import ReportFacts, ReportTables
 
 MODELS = ("LightGBM newsvendor", "AutoETS", "LightGBM L2", "SeasonalNaive", "CrostonOptimized")
@@ -25,6 +27,20 @@ POLICY = {
     "critical ratio": ("x0.5", "x1", "x2"),
     "supply": ("4 periods",),
 }
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Call the command line as the console script does: exit code, standard output, errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["forecast-eval", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        out, err = capsys.readouterr()
+        return exit_.value.code or 0, out, err
+
+    return run
 
 
 @pytest.fixture(name="make_run", scope="session")

@@ -2,14 +2,11 @@
 
 import json
 import re
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-
-from forecast_eval import cli
 
 CONFIG = {
     "name": "shop",
@@ -39,18 +36,6 @@ def shop(tmp_path, monkeypatch):
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["forecast-eval", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        out, err = capsys.readouterr()
-        return exit_.value.code or 0, out, err
-
-    return run
 
 
 def manifest(folder):

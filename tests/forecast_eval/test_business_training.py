@@ -264,4 +264,5 @@ def test_a_wrong_key_is_named_with_its_place(loss, more, message):
 def test_nothing_is_warned_of_where_all_is_known():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        KnownCosts(prices()).at(known())
+        table = KnownCosts(prices()).at(known())
+    assert table.notna().all().all()

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from forecast_eval import cli
 from forecast_eval.config import load_config
 from forecast_eval.pipeline import checked
 from forecast_eval.probe import leakage, sampled
@@ -88,18 +87,6 @@ def write(folder, more):
 
 def python(name, **params):
     return {"kind": "python", "object": f"mine_shop:{name}", "params": params}
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["forecast-eval", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        out, err = capsys.readouterr()
-        return exit_.value.code or 0, out, err
-
-    return run
 
 
 def test_clean_forecasters_are_said_to_be_clean_within_100_columns(shop, call):

@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from forecast_eval import cli
 from forecast_eval.pipeline import open_session
 from forecast_eval.summary import timeline
 
@@ -64,20 +63,6 @@ def shop(tmp_path, monkeypatch):
     folder = write_shop(tmp_path / "shop")
     monkeypatch.chdir(folder)
     return folder
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Call the command line as the console script does: exit code, standard output, errors."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["forecast-eval", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        out, err = capsys.readouterr()
-        return exit_.value.code or 0, out, err
-
-    return run
 
 
 def edit(path, change):
