@@ -11,7 +11,7 @@ import pandas as pd
 from .asof import known_at
 from .columns import path_columns, quantile_levels
 from .derived import Made
-from .units import Facts
+from .units import Facts, Unit
 from .work import failed, heard, in_contract, timed
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from .forecaster import Ask, Known
     from .history import History
     from .stages import Stages
-    from .units import Store, Unit
+    from .units import Store
     from .windows import Window
     from .work import Failure, Outcome
 
 
-KEY = ("cutoff", "unique_id", "ds")
+Piece = pd.DataFrame | Unit
+"""Forecasts of a shard at a cutoff, or the finished unit that has them in the store."""
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ class Collected:
     ask: Ask
     store: Store
     fallback: str | None = None
-    frames: dict[tuple[str, pd.Timestamp], dict[int, pd.DataFrame]] = field(default_factory=dict)
+    frames: dict[tuple[str, pd.Timestamp], dict[int, Piece]] = field(default_factory=dict)
     finished: list[Unit] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     borrowed: set[tuple[str, pd.Timestamp]] = field(default_factory=set)
@@ -104,9 +105,12 @@ class Collected:
             self.finished.append(unit)
 
     def settle(self) -> None:
-        """Read what lies in the store, and do what is to be done about failures."""
+        """Find what lies in the store, and do what is to be done about failures."""
         for unit in self.finished:
-            self._keep(unit, self.store.read(unit))
+            if len(unit.windows) == 1:
+                self.frames.setdefault((unit.model, unit.windows[0].cutoff), {})[unit.start] = unit
+            else:
+                self._keep(unit, self.store.read(unit))
         self.finished.clear()
         # what the baseline failed on cannot stand in for others
         order = sorted(self.failures, key=lambda f: (f.model != self.fallback, f.cutoff, f.model, f.series or (0, 0)))
@@ -150,18 +154,20 @@ class Collected:
         failures = tuple(sorted(self.failures, key=lambda f: (list(stages.forecasters).index(f.model), f.cutoff)))
         if not pieces:
             raise failures[0].reason
-        names = list(dict.fromkeys(c for _, piece in pieces for c in piece.columns))
+        shapes = [self._shape(piece) for _, piece in pieces]
+        names = list(dict.fromkeys(c for _, columns in shapes for c in columns))
         paths = path_columns(names)
-        drawn = [(model, piece) for model, piece in pieces if paths and paths[0] in piece]
+        drawn = [pair for pair, (_, columns) in zip(pieces, shapes, strict=True) if paths and paths[0] in columns]
         notes = {
             model: tuple(text for _, said in sorted(self.notes[model].items()) for text in said)
             for model in stages.forecasters
             if self.notes.get(model)
         }
         usage = {model: self.usage[model] for model in stages.forecasters if model in self.usage}
-        courses = _table(drawn, paths) if drawn else None
-        self.frames.clear()
-        return Backtest(_table(pieces, ["forecast", *quantile_levels(names).values()]), courses, failures, notes, usage)
+        courses = self._table(drawn, paths) if drawn else None
+        return Backtest(
+            self._table(pieces, ["forecast", *quantile_levels(names).values()]), courses, failures, notes, usage
+        )
 
     def _count(self, model: str, facts: Facts, place: tuple[pd.Timestamp, int]) -> None:
         self.usage.setdefault(model, Usage()).add(facts)
@@ -176,7 +182,7 @@ class Collected:
 
     def _at(self, model: str, cutoff: pd.Timestamp) -> pd.DataFrame:
         shards = self.frames[model, cutoff]
-        whole = pd.concat([shards[start] for start in sorted(shards)], ignore_index=True)
+        whole = pd.concat([self._load(shards[start]) for start in sorted(shards)], ignore_index=True)
         whole.insert(0, "model", model)
         return whole
 
@@ -187,7 +193,7 @@ class Collected:
         if there is None or failure.model == self.fallback:
             return False
         start, stop = failure.series or (0, len(self.history.static))
-        whole = pd.concat([there[k] for k in sorted(there)], ignore_index=True)
+        whole = pd.concat([self._load(there[k]) for k in sorted(there)], ignore_index=True)
         mine = whole[whole["unique_id"].isin(self.history.static.index[start:stop])]
         self.frames.setdefault((failure.model, failure.cutoff), {})[start] = mine
         self.borrowed.add((failure.model, failure.cutoff))
@@ -230,16 +236,24 @@ class Collected:
         seen = [c for c in ("unique_id", "ds", "y", "in_stock") if c in known.history]
         return past[past["ds"] <= known.cutoff].merge(known.history[seen], on=["unique_id", "ds"])
 
+    def _load(self, piece: Piece) -> pd.DataFrame:
+        return self.store.read(piece) if isinstance(piece, Unit) else piece
 
-def _table(pieces: list[tuple[str, pd.DataFrame]], values: Sequence[str]) -> pd.DataFrame:
-    """One frame of many; `pieces` is emptied, and what was joined is let go: large tables do not lie there twice."""
-    sizes = [len(piece) for _, piece in pieces]
-    columns: dict[str, Any] = {"model": np.repeat(np.array([model for model, _ in pieces], dtype=object), sizes)}
-    parts = {
-        name: [piece[name].to_numpy() if name in piece else np.full(len(piece), np.nan) for _, piece in pieces]
-        for name in (*KEY, *values)
-    }
-    pieces.clear()
-    for name in list(parts):
-        columns[name] = np.concatenate(parts.pop(name))
-    return pd.DataFrame(columns, copy=False)
+    def _shape(self, piece: Piece) -> tuple[int, list[str]]:
+        return self.store.shape(piece) if isinstance(piece, Unit) else (len(piece), list(piece.columns))
+
+    def _table(self, pieces: Sequence[tuple[str, Piece]], values: Sequence[str]) -> pd.DataFrame:
+        """One frame of many, read one by one: large tables do not lie there twice."""
+        sizes = [self._shape(piece)[0] for _, piece in pieces]
+        total = sum(sizes)
+        columns: dict[str, Any] = {"model": np.repeat(np.array([model for model, _ in pieces], dtype=object), sizes)}
+        kinds = {"cutoff": "M8[ns]", "unique_id": "O", "ds": "M8[ns]"}
+        columns |= {name: np.empty(total, dtype=kind) for name, kind in kinds.items()}
+        columns |= {name: np.full(total, np.nan) for name in values}
+        end = np.cumsum(sizes)
+        for (_, piece), size, stop in zip(pieces, sizes, end, strict=True):
+            frame = self._load(piece)
+            for name in (*kinds, *values):
+                if name in frame:
+                    columns[name][stop - size : stop] = frame[name].to_numpy()
+        return pd.DataFrame(columns, copy=False)

@@ -209,6 +209,11 @@ class Store:
             frame: pd.DataFrame = file.read(use_threads=False).to_pandas()
         return frame
 
+    def shape(self, unit: Unit) -> tuple[int, list[str]]:
+        """Rows and columns of a finished unit, without reading it."""
+        with pq.ParquetFile(self._forecasts(unit)) as file:
+            return int(file.metadata.num_rows), list(file.schema_arrow.names)
+
     def write(self, unit: Unit, forecasts: pd.DataFrame, facts: Facts) -> None:
         """Keep a finished unit."""
         target = self._forecasts(unit)
