@@ -30,11 +30,22 @@ DEFAULTS: Mapping[str, float] = {
     "review_period": np.nan,
     "pack_size": 1.0,
     "min_order": 0.0,
+    "order_cost": 0.0,
+    "shelf_capacity": np.inf,
+    "supplier_fill": 1.0,
+    "late_share": 0.0,
+    "lifo_share": 0.0,
 }
 """Columns and what an absent column means; review_period is then the step of the backtest."""
 
-SUPPLY = ("shelf_life", "lead_time", "review_period", "pack_size", "min_order")
+SUPPLY = (
+    "shelf_life", "lead_time", "review_period", "pack_size", "min_order", "shelf_capacity", "supplier_fill",
+    "late_share", "lifo_share",
+)  # fmt: skip
 """Columns that say how goods are supplied; one value a series."""
+
+
+SHARE = check("share", "must be from 0 to 1", "give a share, not a percentage", lambda v: (v >= 0) & (v <= 1))
 
 
 def _whole(values: pd.Series[float]) -> pd.Series[bool]:
@@ -69,6 +80,11 @@ SCHEMA = pa.DataFrameSchema({
     ),
     "pack_size": column(NUMBER, at_least_zero("negative-pack", "correct it"), finite(), required=False),
     "min_order": column(NUMBER, at_least_zero("negative-order", "correct it"), finite(), required=False),
+    "order_cost": column(NUMBER, at_least_zero("negative-cost", "correct the cost"), finite(), required=False),
+    "shelf_capacity": column(NUMBER, at_least_zero("negative-capacity", "correct it"), required=False, nullable=True),
+    "supplier_fill": column(NUMBER, SHARE, required=False),
+    "late_share": column(NUMBER, SHARE, required=False),
+    "lifo_share": column(NUMBER, SHARE, required=False),
 })  # fmt: skip
 
 
@@ -84,9 +100,14 @@ class Economics:
         goodwill : lost with a customer who finds nothing, beside the margin [currency per unit].
         shelf_life : periods in which a unit can be sold, that of its arrival included; inf where goods keep.
         lead_time : periods from order to the first period whose demand it can serve.
-        review_period : periods between orders; it must equal the step of the windows.
+        review_period : periods between orders; it divides the step of the windows or is a multiple of it.
         pack_size : orders are multiples of it [units]; 0 allows any amount.
         min_order : smallest order [units].
+        order_cost : for each order of the series, whatever its size [currency].
+        shelf_capacity : most units that may be on hand and in transit together; inf, or empty, where there is room.
+        supplier_fill : probability that the supplier delivers an order [0..1].
+        late_share : probability that an order which is due is a period later still [0..1].
+        lifo_share : share of the customers who take the freshest unit [0..1]; the others take the oldest.
     warnings : prices below cost, which are odd but happen.
 
     Build it with `Economics.of`.
@@ -109,9 +130,9 @@ class Economics:
         origin = origin or Origin("economics")
         table = to_pandas(frame)
         faults = _unknown_columns(table, origin)
-        if "shelf_life" in table.columns:
-            life = table["shelf_life"].astype(object)
-            table = table.assign(shelf_life=life.where(life.notna(), np.inf))
+        for name in {"shelf_life", "shelf_capacity"} & set(table.columns):  # empty is without limit
+            given = table[name].astype(object)
+            table = table.assign(**{name: given.where(given.notna(), np.inf)})
         table, wrong = checked(table, SCHEMA, origin)
         faults += wrong
         if "unique_id" not in table.columns:
