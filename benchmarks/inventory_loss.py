@@ -37,9 +37,10 @@ from torch.nn.functional import pad, softplus
 from backtest.windows import position_in
 from forecast_eval.config import load_config
 from forecast_eval.inference import time_blocks, total_interval
-from forecast_eval.money import judged_cutoffs
-from forecast_eval.pipeline import checked, clusters_of, market_of
-from forecast_eval.simulate import Ledger, Prices, Supply, board, covered_state, play
+from forecast_eval.markets import market_of
+from forecast_eval.money import clustering, judged_cutoffs
+from forecast_eval.pipeline import checked
+from forecast_eval.simulate import Ledger, Prices, board, play
 from losses import Newsvendor, UnitCosts
 from losses.inventory import InventoryLoss, InventoryTerms, Shelf, Stock
 
@@ -47,8 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from forecast_eval.inference import Interval
-    from forecast_eval.simulate import Board
-    from forecast_eval.simulate.kernel import Flows
+    from forecast_eval.simulate import Board, Decide, View
 
     Money = Callable[[np.random.Generator], torch.Tensor]
 
@@ -79,7 +79,7 @@ class Data:
         config = load_config(CONFIG, [f"backtest.windows={CHOOSING}", *overrides])
         inputs, _, self.windows = checked(config, CONFIG.parent)
         self.market, history = market_of(config, inputs), inputs.history
-        self.clusters = clusters_of(history, "store")
+        (self.clusters,) = clustering(history.static, ["store"]).codes
         self.ids, self.terms = self.market.unique_ids, self.market.economics
         self.known = {name: self.terms.field(name, self.ids) for name in (*TERMS, "shelf_life")}
         costs = self.terms.unit_costs(self.ids, cycle=self.market.step)
@@ -103,8 +103,8 @@ class Data:
 
     def board(self, windows: list[int]) -> Board:
         """A stretch that every contestant plays from the same stock."""
-        state = covered_state(self.market, int(self.at(windows)[0]) + 1, None)
-        return board(self.market, self.windows, windows, state, np.ones(len(self.ids), dtype=bool))
+        start = self.market.covered_start(int(self.at(windows)[0]) + 1, None)
+        return board(self.market, self.windows, windows, start, np.ones(len(self.ids), dtype=bool))
 
     @cached_property
     def scale(self) -> torch.Tensor:
@@ -116,7 +116,7 @@ class Data:
     @cached_property
     def cover(self) -> torch.Tensor:
         """Stock that a play starts from [series, cutoff] units, as the simulator takes it."""
-        starts = [covered_state(self.market, int(c) + 1, None)[0] for c in self.cutoffs]
+        starts = [self.market.covered_start(int(c) + 1, None).on_hand for c in self.cutoffs]
         return torch.tensor(np.array(starts).T, dtype=torch.float32)
 
     @cached_property
@@ -243,19 +243,24 @@ class Contestant:
         return network(torch.cat([x, state * (ages / scale)[..., None]], dim=-1), scale)
 
     def ledger(self, network: Network, layout: Board, levels: float) -> Ledger:
-        """Play the hard simulator week by week: each order sees the stock that the ones before it have left."""
+        """Play the hard simulator: each order sees the stock that the ones before it have left."""
         data, market, rows = self.data, self.data.market, layout.series
         dates = market.calendar[layout.times]
         demand = np.ascontiguousarray(market.demand[np.ix_(rows, layout.times)])
-        supply = Supply.of(data.terms, data.ids[rows], layout.on_hand[rows], layout.in_transit[rows])
-        target = np.full(demand.shape, np.nan)
-        for week, cutoff in enumerate(data.at(list(layout.cutoffs)) - FIRST):
-            shelf = shelf_before(play(demand, target, supply), supply, week)
-            with torch.no_grad():
-                level = self.level(network, data.features[:, cutoff], data.scale[:, cutoff], shelf)
-            target[:, week] = levels * level.double().numpy()
+
+        def ordering(cutoff: int) -> Decide:
+            def order(view: View) -> np.ndarray:
+                shelf = Shelf(*(torch.tensor(units, dtype=torch.float32) for units in (view.ages, view.due)))
+                with torch.no_grad():
+                    level = self.level(network, data.features[:, cutoff], data.scale[:, cutoff], shelf)
+                return levels * level.double().numpy() - view.position
+
+            return order
+
+        orders = {week: ordering(at - FIRST) for week, at in enumerate(data.at(list(layout.cutoffs)))}
+        flows = play(market.system(rows, layout.start.rows(rows)), demand, orders)
         prices = Prices.of(data.terms, data.ids[rows], dates)
-        return Ledger(data.ids[rows], dates, layout.governing, demand, play(demand, target, supply), prices)
+        return Ledger(data.ids[rows], dates, layout.governing, demand, flows, prices)
 
     def profit(self, network: Network, stretch: str, levels: float = 1.0) -> np.ndarray:
         """Profit of the orders of each cutoff [series, cutoff], currency."""
@@ -275,16 +280,6 @@ def trained(contestant: Contestant, end: int, seed: int) -> Network:
     network = deepcopy(trained(replace(contestant, kind="pinball"), end, seed))
     descend(network, contestant.rollouts(network, end), PROFIT, seed)
     return network
-
-
-def shelf_before(flows: Flows, supply: Supply, week: int) -> Shelf:
-    """Stock as an order of the week sees it; `flows` hold the orders up to then. The oldest of two ages is in front."""
-    left = flows.on_hand[:, week - 1] if week else np.zeros(len(supply.on_hand))
-    fresh = flows.received[:, week] + (0.0 if week else supply.on_hand)
-    due = flows.ordered[:, :week].sum(axis=1) - flows.received[:, : week + 1].sum(axis=1)
-    units = (torch.tensor(v, dtype=torch.float32) for v in (left, fresh, due))
-    left, fresh, due = units
-    return Shelf(torch.stack([left, fresh], dim=-1), due[:, None])
 
 
 def end_of(data: Data, stretch: str) -> int:

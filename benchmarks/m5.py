@@ -34,7 +34,7 @@ from lightgbm import LGBMRegressor
 
 from forecast_eval.economics import Economics
 from forecast_eval.inference import Interval, total_interval
-from forecast_eval.simulate import Ledger, Prices, Supply, kpis, play
+from forecast_eval.simulate import InventorySystem, Ledger, Prices, Rule, Start, Supply, kpis, play
 from losses.lightgbm import NewsvendorRegressor
 
 FIRST_DAY = 1499  # the first whole M5 week of the data
@@ -200,15 +200,13 @@ def judge(panel: Panel, levels: np.ndarray, cutoffs: range) -> Ledger:
     """Play the orders of some cutoffs; levels [series, cutoff]. The first week is the same for all, and not judged."""
     weeks = slice(cutoffs[0] + 1, cutoffs[-1] + 2 + LEAD)
     demand = panel.sales[:, weeks]
-    target = np.full_like(demand, np.nan)
-    target[:, : len(cutoffs)] = np.rint(levels)
+    orders = {week: Rule(level) for week, level in enumerate(np.rint(levels).T)}
     cover = np.where(panel.alone, 1, 2) * panel.sales[:, cutoffs[0] - 7 : cutoffs[0] + 1].mean(axis=1)
-    supply = Supply.of(panel.terms, panel.ids, np.ceil(cover), np.zeros((len(cover), 0)))
+    system = InventorySystem(Supply.of(panel.terms, panel.ids), Start(np.ceil(cover), np.zeros((len(cover), 0))))
     governing = np.tile(np.arange(demand.shape[1]) - LEAD, (len(demand), 1))
     dates = panel.dates[weeks]
-    return Ledger(
-        panel.ids, dates, governing, demand, play(demand, target, supply), Prices.of(panel.terms, panel.ids, dates)
-    )
+    prices = Prices.of(panel.terms, panel.ids, dates)
+    return Ledger(panel.ids, dates, governing, demand, play(system, demand, orders), prices)
 
 
 def profit(ledger: Ledger, cutoffs: range) -> np.ndarray:

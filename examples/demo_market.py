@@ -17,10 +17,10 @@ import pandas as pd
 from forecast_eval.build import windows_of
 from forecast_eval.config import load_config
 from forecast_eval.inference import time_blocks, total_interval
-from forecast_eval.money import judged_cutoffs
-from forecast_eval.pipeline import clusters_of, market_of
+from forecast_eval.markets import market_of
+from forecast_eval.money import clustering, judged_cutoffs
 from forecast_eval.read import read_inputs
-from forecast_eval.simulate import Ledger, Prices, Supply, board, covered_state, kpis, play
+from forecast_eval.simulate import Ledger, Prices, Rule, board, kpis, play
 from losses import UnitCosts, trend_score
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class DemoMarket:
         inputs = read_inputs(config.data, CONFIG.parent, seed)
         windows = windows_of(config.backtest).over(inputs.history.calendar)
         self.market, self.history = market_of(config, inputs), inputs.history
-        self.stores, self.trend = clusters_of(self.history, "store"), config.score.trend
+        (self.stores,), self.trend = clustering(self.history.static, ["store"]).codes, config.score.trend
         self.ids, self.costs = self.market.unique_ids, self.market.economics.unit_costs(self.market.unique_ids, cycle=1)
         chosen = judged_cutoffs(self.market, windows, config.simulate.judged)[1]
         self.judged = self.market.calendar.get_indexer(pd.DatetimeIndex([windows[k].cutoff for k in chosen]))
@@ -96,12 +96,12 @@ class DemoMarket:
         self.train = np.arange(FIRST, last + 1)
         self.early = self.train[self.train <= last - HELD_OUT]
         self.held_out = self.train[-HELD_OUT + int(self.market.protection.max()) - 1 :]
-        state = covered_state(self.market, int(self.judged[0]) + 1, None)  # stock for recent sales
-        self.board = board(self.market, windows, chosen, state, np.ones(len(self.ids), dtype=bool))
-        rows, times, economics = self.board.series, self.board.times, self.market.economics
+        start = self.market.covered_start(int(self.judged[0]) + 1, None)  # stock for recent sales
+        self.board = board(self.market, windows, chosen, start, np.ones(len(self.ids), dtype=bool))
+        rows, times = self.board.series, self.board.times
         self.demand = np.ascontiguousarray(self.market.demand[np.ix_(rows, times)])
-        self.supply = Supply.of(economics, self.ids[rows], state[0][rows], state[1][rows])
-        self.prices = Prices.of(economics, self.ids[rows], self.market.calendar[times])
+        self.system = self.market.system(rows, start.rows(rows))
+        self.prices = Prices.of(self.market.economics, self.ids[rows], self.market.calendar[times])
 
     def rows(self, cutoffs: NDArray[np.int64], *, truth: bool = False) -> Rows:
         """Rows of all series at some cutoffs.
@@ -151,10 +151,10 @@ class DemoMarket:
 
     def play(self, levels: Floats) -> Ledger:
         """Order up to levels [series, judged cutoff] week by week, against the true demand."""
-        layout, target = self.board, np.full(self.demand.shape, np.nan)
-        target[:, : levels.shape[1]] = levels[layout.series]
-        flows = play(self.demand, target, self.supply)
-        dates = self.market.calendar[layout.times]
+        layout, dates = self.board, self.market.calendar[self.board.times]
+        flows = play(
+            self.system, self.demand, {week: Rule(level[layout.series]) for week, level in enumerate(levels.T)}
+        )
         return Ledger(self.ids[layout.series], dates, layout.governing, self.demand, flows, self.prices)
 
     def profit(self, levels: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""From config to objects: windows, how to run, policies."""
+"""From config to objects: windows, how to run, conventions, policies."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ import pandas as pd
 
 from backtest import Fault, InputError, RollingWindows, Settings
 
-from .config import OrderUpToSpec
-from .simulate import OrderUpToCoverage, OrderUpToCriticalRatio, PeriodsOfSupply
+from .policies import policies_of
+from .simulate import Conventions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from backtest import History
 
-    from .config import Backtest, PolicySpec
-    from .simulate import Policy
+    from .config import Backtest, ConventionsSpec
 
 
 def windows_of(spec: Backtest) -> RollingWindows:
@@ -62,14 +60,9 @@ def step_of(spec: Backtest, history: History) -> int:
     return step
 
 
-def policies_of(specs: Iterable[PolicySpec]) -> tuple[Policy, ...]:
-    """Every setting of every policy, in the order of the config."""
-    return tuple(policy for spec in specs for policy in _settings(spec))
+def conventions_of(spec: ConventionsSpec) -> Conventions:
+    """What inventory systems do differently, as the config gives it."""
+    return Conventions(**spec.model_dump())
 
 
-def _settings(spec: PolicySpec) -> Iterator[Policy]:
-    if isinstance(spec, OrderUpToSpec):
-        yield from (OrderUpToCoverage(level) for level in sorted(spec.coverage))
-        yield from (OrderUpToCriticalRatio(factor) for factor in sorted(spec.service_factor))
-    else:
-        yield from (PeriodsOfSupply(n) for n in sorted(spec.periods))
+__all__ = ["conventions_of", "policies_of", "settings_of", "step_of", "windows_of"]

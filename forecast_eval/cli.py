@@ -244,8 +244,8 @@ def _judged(config: Config, inputs: Inputs, windows: Sequence[Window]) -> str:
     """Which cutoffs money is judged at, or why it is at none: a backtest and its scores need no money."""
     from backtest import InputError
 
+    from .markets import market_of
     from .money import judged_cutoffs
-    from .pipeline import market_of
 
     try:
         _, judged = judged_cutoffs(market_of(config, inputs), windows, config.simulate.judged)

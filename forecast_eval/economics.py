@@ -179,11 +179,16 @@ class Economics:
         return filled.iloc[steps].reindex(columns=unique_ids).to_numpy(dtype=float).T
 
     def unit_costs(
-        self, unique_ids: NDArray[np.object_], dates: pd.DatetimeIndex | None = None, *, cycle: int = 1
+        self,
+        unique_ids: NDArray[np.object_],
+        dates: pd.DatetimeIndex | None = None,
+        *,
+        cycle: int | NDArray[np.int64] = 1,
     ) -> UnitCosts:
         """Underage and overage cost [currency per unit], [series, time] for `dates` or [series] without.
 
-        cycle : periods for which a unit too many waits until the next order could do without it: the review period.
+        cycle : periods for which a unit too many waits until the next order could do without it: the review period; a
+            number, or an array that broadcasts to the result.
 
         underage = price - unit_cost + goodwill, never below 0: a good sold at a loss is not missed.
         overage = min(cycle, shelf_life) * (holding * (1 - 1 / shelf_life) + (unit_cost - salvage) / shelf_life): a unit

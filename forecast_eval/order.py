@@ -12,21 +12,20 @@ from backtest import Fault, InputError, RollingWindows, backtest, with_members
 from backtest.faults import refuse
 
 from .build import policies_of, settings_of, step_of, windows_of
-from .config import resolved_path
+from .config import PeriodsOfSupplySpec, resolved_path
 from .forecasters import forecasters_of
 from .layout import open_mapped, with_unique_id
-from .pipeline import market_of
-from .simulate import Supply, outlooks, play
+from .markets import market_of
+from .simulate import Rule, Sampling, outlooks, play
 from .simulate.dense import predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from .config import Config, Data
     from .read import Inputs
+    from .simulate import Policy
 
 
 def orders(
@@ -45,14 +44,14 @@ def orders(
 
     Returns
     -------
-    unique_id, order [units], order_up_to, on_hand, in_transit.
+    unique_id, order [units], order_up_to (missing for policies without a level), on_hand, in_transit.
 
     Raises InputError where there is no state, or the history is too short.
     """
     if inputs.state is None:
         raise InputError([Fault("no-state", "stock on hand and in transit is not given", "data.state",
                                 "give it in the config or with --state")])  # fmt: skip
-    name = config.order.model or config.compare.incumbent
+    name, policy = config.order.model or config.compare.incumbent, _policy(config, base)
     market = market_of(config, inputs)
     market.needs_horizon(config.backtest.horizon)
     earlier, now = _windows(config, inputs)
@@ -67,18 +66,33 @@ def orders(
     courses = [each.paths for each in made if each.paths is not None]
     paths = pd.concat(courses) if courses else None
     model = predictions(forecasts, windows, market.unique_ids, models=(name,), paths=paths)[name]
-    found = outlooks(market, model, windows, scenarios=config.simulate.scenarios, seed=config.seed)
-    on_hand, in_transit = inputs.state.dense(market.unique_ids)
-    level = np.nan_to_num(policies_of([config.order.policy])[0].levels(found[len(windows) - 1]))
+    sampling = Sampling(config.simulate.scenarios, config.simulate.tails)
+    found = outlooks(market, model, windows, sampling=sampling, seed=config.seed)
+    _, outlook = next(iter(found.at(len(windows) - 1)))
+    start, everyone = inputs.state.dense(market.unique_ids), np.arange(len(market.unique_ids))
+    rule = policy.rule(outlook)
+    # the kernel orders, so that a plan and its simulation cannot differ; today's orders come before any demand
+    flows = play(market.system(everyone, start), np.zeros((len(everyone), 1)), {0: rule})
     return pd.DataFrame(
         {
             "unique_id": market.unique_ids,
-            "order": _quantities(level, Supply.of(inputs.economics, market.unique_ids, on_hand, in_transit)),
-            "order_up_to": level,
-            "on_hand": on_hand,
-            "in_transit": in_transit.sum(axis=1),
+            "order": flows.ordered[:, 0],
+            "order_up_to": np.nan_to_num(rule.order_up_to) if isinstance(rule, Rule) else np.nan,
+            "on_hand": start.on_hand,
+            "in_transit": start.in_transit.sum(axis=1),
         }
     )
+
+
+def _policy(config: Config, base: Path) -> Policy:
+    """Find the policy that orders, before anything runs."""
+    spec, horizon = config.order.policy, config.backtest.horizon
+    longest = max(spec.periods) if isinstance(spec, PeriodsOfSupplySpec) else 0
+    if longest > horizon:
+        what = f"{longest} periods of supply are more than horizon={horizon}"
+        raise InputError([Fault("horizon-too-short", what, "order.policy", "lower periods, or raise backtest.horizon")])
+    (policy,) = policies_of([spec], folder=base, place="order.policy")
+    return policy
 
 
 def replaced(data: Data, *, history: Path | None, in_stock: Path | None, state: Path | None) -> Data:
@@ -107,12 +121,6 @@ def _windows(config: Config, inputs: Inputs) -> tuple[RollingWindows, RollingWin
     step = step_of(spec, inputs.history)
     earlier = replace(windows_of(spec), step=step, n_windows=config.order.windows, last_cutoff=None, cutoffs=())
     return earlier, replace(earlier, n_windows=1, last_cutoff=calendar[-1])
-
-
-def _quantities(level: NDArray[np.float64], supply: Supply) -> NDArray[np.float64]:
-    """Let the simulator's kernel order, so that a plan and its simulation cannot differ."""
-    flows = play(np.zeros((len(level), 1)), level[:, None], supply)
-    return flows.ordered[:, 0]
 
 
 def order_file(table: pd.DataFrame, config: Config, inputs: Inputs, base: Path) -> pd.DataFrame:

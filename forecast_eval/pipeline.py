@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
-from backtest import Fault, ForecasterFailedError, InputError, backtest, fill_hidden
+from backtest import Fault, ForecasterFailedError, InputError, backtest
 from backtest.faults import attempt, nearest, refuse
 from backtest.stages import Stages
 
-from .build import policies_of, settings_of, step_of, windows_of
+from .build import settings_of, windows_of
 from .config import PeriodsOfSupplySpec, load_config
 from .forecasters import forecasters_of
-from .money import Money, Plan, Versus, judge, judged_cutoffs
+from .judging import simulated
+from .markets import market_of
+from .money import judged_cutoffs
+from .policies import policies_of
 from .quality import data_facts, fingerprint
 from .read import read_inputs
 from .scores import METRICS, metrics_named, score
 from .scores.observed import observed
 from .scores.trending import trending
-from .simulate import Market
-from .simulate.dense import predictions
 from .store import Run, find_run, open_run
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from .config import Config
     from .read import Inputs
+    from .simulate import Market
 
 Step = Literal["backtest", "score", "simulate", "report"]
 STEPS: tuple[Step, ...] = ("backtest", "score", "simulate", "report")
@@ -54,13 +56,17 @@ def silent(step: str, what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
-    """A run that is being worked on: what was asked, what is known, where it goes."""
+    """A run that is being worked on: what was asked, what is known, where it goes.
+
+    base : folder of the config, which relative paths and modules of the user's own are looked up in.
+    """
 
     config: Config
     inputs: Inputs
     forecasters: Mapping[str, Forecaster | Derived]
     windows: tuple[Window, ...]
     run: Run
+    base: Path
     progress: Progress = field(default=silent)
 
     @property
@@ -128,12 +134,12 @@ def open_session(
     inputs, forecasters, windows = checked(config, base)
     if upto in ("simulate", "report"):
         judged_of(config, inputs, windows)
-    data = fingerprint(inputs, forecasters)
+    data = fingerprint(inputs, forecasters, policies_of(config.simulate.policies, folder=base))
     if existing is not None and existing.manifest["data"] != data:
         raise InputError([Fault("data-changed", "the data is not what this run was made from", str(target),
                                 "run the YAML config again: it starts a new run")])  # fmt: skip
     directory = existing or open_run(config, base, data, root=root, fresh=fresh)
-    return Session(config, inputs, forecasters, windows, directory, progress)
+    return Session(config, inputs, forecasters, windows, directory, base, progress)
 
 
 def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | Derived], tuple[Window, ...]]:
@@ -148,6 +154,7 @@ def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | 
     windows = attempt(lambda: windows_of(config.backtest).over(history.calendar), faults)
     if forecasters is not None and windows is not None:
         attempt(lambda: Stages.of(forecasters, windows_of(config.backtest), history.calendar), faults)
+    attempt(lambda: policies_of(config.simulate.policies, folder=base), faults)
     attempt(lambda: _fits(config, history), faults)
     refuse(faults)
     assert forecasters is not None
@@ -168,7 +175,10 @@ def judged_of(config: Config, inputs: Inputs, windows: tuple[Window, ...]) -> li
 
 def _fits(config: Config, history: History) -> None:
     named = [("score.by", c) for c in config.score.by]
-    named += [] if config.compare.cluster is None else [("compare.cluster", config.compare.cluster)]
+    named += [("compare.cluster", c) for c in config.compare.clusters or ()]
+    truck, others = config.simulate.truck, config.simulate.substitution
+    named += [] if truck is None else [("simulate.truck.by", truck.by)]
+    named += [] if others is None else [("simulate.substitution.by", c) for c in others.by]
     timeline = config.report.timeline if isinstance(config.report.timeline, tuple) else ()
     supply = [n for p in config.simulate.policies if isinstance(p, PeriodsOfSupplySpec) for n in p.periods]
     refuse([
@@ -180,36 +190,6 @@ def _fits(config: Config, history: History) -> None:
         *(Fault("unknown-id", f"unique_id={uid!r} is not in the history", "report.timeline",
                 nearest(uid, history.static.index)) for uid in timeline if uid not in history.static.index),
     ])  # fmt: skip
-
-
-def market_of(config: Config, inputs: Inputs) -> Market:
-    """Demand as the config says for stockout periods, and what a planner would have believed."""
-    history = inputs.history
-    filled = history.dense() if config.simulate.hidden_demand == "as_is" else _filled(history)
-    truth = inputs.demand
-    demand = filled if truth is None else _dense(truth, "demand", history)
-    believed = _filled(history) if config.backtest.hidden_demand == "fill" else history.dense()
-    return Market(
-        unique_ids=history.unique_ids,
-        calendar=history.calendar,
-        demand=demand,
-        believed=believed,
-        economics=inputs.economics,
-        step=step_of(config.backtest, history),
-    )
-
-
-def _filled(history: History) -> NDArray[np.float64]:
-    return _dense(fill_hidden(history.frame, look_ahead=False), "y", history)
-
-
-def _dense(frame: pd.DataFrame, column: str, history: History) -> NDArray[np.float64]:
-    rows = pd.Index(history.unique_ids).get_indexer(pd.Index(frame["unique_id"]))
-    times = history.calendar.get_indexer(pd.DatetimeIndex(frame["ds"]))
-    out = np.full((len(history.unique_ids), len(history.calendar)), np.nan)
-    here = (rows >= 0) & (times >= 0)
-    out[rows[here], times[here]] = frame[column].to_numpy(dtype=float)[here]
-    return out
 
 
 def do(session: Session, step: Step) -> None:
@@ -271,11 +251,14 @@ def _score(session: Session) -> None:
 
 
 def _simulate(session: Session) -> None:
-    result = simulate(session)
+    result = simulated(session)
     run, cutoffs = session.run, pd.DatetimeIndex([session.windows[k].cutoff for k in result.judged.cutoffs])
     run.write("settings", result.settings)
     run.write("money", result.money)
     run.write("segments", result.segments)
+    run.write("paired", result.paired)
+    for part in fields(result.answers):
+        run.write(part.name, getattr(result.answers, part.name))
     ledger = pd.concat(
         [
             book.frame(cutoffs).assign(model=model, policy=result.chosen[model].label)
@@ -322,41 +305,6 @@ def most_accurate(scores: pd.DataFrame) -> tuple[str, str]:
     return name.upper().replace("_", " "), str(distance.idxmin())
 
 
-def simulate(session: Session) -> Money:
-    """Play the forecasts of a run; see `money.judge`."""
-    config, inputs, market = session.config, session.inputs, session.market
-    simulate, state = config.simulate, inputs.state
-    plan = Plan(
-        windows=session.windows,
-        policies=policies_of(simulate.policies),
-        judged=simulate.judged,
-        state=None if state is None else state.dense(market.unique_ids),
-        cover=simulate.initial_cover,
-        scenarios=simulate.scenarios,
-        seed=config.seed,
-    )
-    versus = Versus(
-        incumbent=config.compare.incumbent,
-        confidence=config.compare.confidence,
-        clusters=clusters_of(inputs.history, config.compare.cluster),
-        block=config.compare.block,
-        trending=session.trending,
-        per_week=inputs.history.periods_per_week / market.step,
-    )
-    forecasts = session.run.read("forecasts")
-    paths = session.run.read("paths") if session.run.has("paths") else None
-    models = predictions(forecasts, session.windows, market.unique_ids, models=tuple(config.forecasters), paths=paths)
-    return judge(market, models, plan, versus, session.on("simulate"))
-
-
-def clusters_of(history: History, column: str | None) -> NDArray[np.int64]:
-    """Cluster code of each series: of its store, or of the series itself where there are no stores."""
-    chosen = column or ("store" if "store" in history.static.columns else None)
-    if chosen is None:
-        return np.arange(len(history.unique_ids))
-    return np.asarray(pd.factorize(history.static[chosen])[0], dtype=np.int64)
-
-
 def _report(session: Session) -> None:
     from .report import write_report
     from .summary import facts_of, tables_of
@@ -365,4 +313,4 @@ def _report(session: Session) -> None:
     session.run.record("report")
 
 
-__all__ = ["STEPS", "Session", "Step", "checked", "data_facts", "do", "open_session", "run", "simulate"]
+__all__ = ["STEPS", "Session", "Step", "checked", "data_facts", "do", "open_session", "run"]

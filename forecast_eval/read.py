@@ -20,6 +20,7 @@ from .economics import Economics
 from .layout import open_mapped, with_unique_id
 from .panel import read_demand, read_history
 from .periods import read_calendar
+from .simulate.system import Start
 from .terms import late_prices, read_economics
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ class State:
     in_transit: pd.DataFrame
     warnings: tuple[Fault, ...] = ()
 
-    def dense(self, unique_ids: NDArray[np.object_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def dense(self, unique_ids: NDArray[np.object_]) -> Start:
         """Units on hand [series] and in transit [series, period], in the order of the series."""
         on_hand = self.on_hand.reindex(unique_ids).to_numpy(dtype=float)
-        return np.asarray(on_hand), np.asarray(self.in_transit.reindex(unique_ids).to_numpy(dtype=float))
+        return Start(np.asarray(on_hand), self.in_transit.reindex(unique_ids).to_numpy(dtype=float))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

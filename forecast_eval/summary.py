@@ -10,6 +10,7 @@ import pandas as pd
 from .quality import data_facts
 from .report import ReportFacts, ReportTables
 from .scores import METRICS
+from .stated import stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from .pipeline import Session
     from .store import Run
+
+ROWS = 15_000
+"""Rows of the timeline at most, unless more series are asked for by name or number: about 3 MB of the page."""
 
 
 def sentence(headline: Mapping[str, Any], *, incumbent: str, currency: str, confidence: float) -> str:
@@ -79,6 +83,12 @@ def tables_of(session: Session) -> ReportTables:
         segments=run.read("segments"),
         timeline=timeline(session),
         usage=usage(run),
+        waterfall=run.read("waterfall"),
+        paired=run.read("paired"),
+        accuracy=run.read("accuracy"),
+        bounds=run.read("bounds"),
+        worst=run.read("worst"),
+        drawn=run.read("drawn"),
     )
 
 
@@ -112,16 +122,18 @@ def notes_in_words(result: Backtest) -> list[str]:
 
 
 def timeline(session: Session) -> pd.DataFrame:
-    """Stock, demand and forecast over the judged play, of the series asked for or those where models differ most."""
-    run, wanted = session.run, session.config.report.timeline
-    ledger = run.read("ledger")
-    if isinstance(wanted, int):
-        judged = ledger.dropna(subset=["cutoff"])
-        earned = judged.pivot_table(index="unique_id", columns="model", values="profit", aggfunc="sum")
-        chosen = (earned.max(axis=1) - earned.min(axis=1)).nlargest(wanted).index
-    else:
-        chosen = pd.Index(wanted)
-    part = ledger[ledger["unique_id"].isin(chosen)]
+    """Stock, demand and forecast over the judged play, of the series asked for and of those in the table `worst`.
+
+    The config asks for series by name, or for a number of those where models differ most. Those that a model treats
+    worst follow, the first of each model before any second, while there are fewer than `ROWS` rows.
+    """
+    run, ledger = session.run, session.run.read("ledger")
+    asked = _asked(session.config.report.timeline, ledger)
+    worst = run.read("worst")
+    ranked = worst.assign(rank=worst.groupby("model").cumcount()).sort_values("rank", kind="stable")["unique_id"]
+    each = max(1, len(ledger) // max(1, ledger["unique_id"].nunique()))  # rows a series
+    more = [uid for uid in dict.fromkeys(ranked) if uid not in set(asked)][: max(0, ROWS // each - len(asked))]
+    part = ledger[ledger["unique_id"].isin([*asked, *more])]
     forecasts = run.read("forecasts")[["model", "cutoff", "unique_id", "ds", "forecast"]]
     # the newest forecast of each period is the one that a planner last looked at
     newest = forecasts.sort_values("cutoff").drop_duplicates(["model", "unique_id", "ds"], keep="last")
@@ -141,6 +153,14 @@ def timeline(session: Session) -> pd.DataFrame:
     return merged[columns].reset_index(drop=True)
 
 
+def _asked(wanted: int | tuple[str, ...], ledger: pd.DataFrame) -> list[str]:
+    if not isinstance(wanted, int):
+        return list(wanted)
+    judged = ledger.dropna(subset=["cutoff"])
+    earned = judged.pivot_table(index="unique_id", columns="model", values="profit", aggfunc="sum")
+    return list((earned.max(axis=1) - earned.min(axis=1)).nlargest(wanted).index)
+
+
 def facts_of(session: Session) -> ReportFacts:
     """Words and facts of the report."""
     config, run = session.config, session.run
@@ -156,31 +176,13 @@ def facts_of(session: Session) -> ReportFacts:
             *manifest["notes"],
             *manifest["fallbacks"],
             "Scores are over all cutoffs, money over the judged ones.",
-            *_hidden_notes(session),
+            *stated(config, truth=session.inputs.demand is not None),
         ),
         warnings=tuple(map(str, session.inputs.warnings)),
         failures=(*manifest["failures"], *manifest["left_out"]),
         facts=(*data_facts(session.inputs), *_run_facts(session)),
         metrics=tuple((m.name, m.unit, m.direction, f"{m.meaning} {m.formula}.") for m in used),
     )
-
-
-def _hidden_notes(session: Session) -> list[str]:
-    config = session.config
-    truth = session.inputs.demand is not None
-    train = {
-        "as_is": "sales are taken for demand",
-        "fill": "demand is the mean of the last four stocked periods",
-    }
-    judge = {"as_is": "sales are taken for demand", "masked": "they are left out"}
-    simulated = "true demand is known and used" if truth else train[config.simulate.hidden_demand]
-    return [
-        f"Periods not fully in stock: in training {train[config.backtest.hidden_demand]}; in scores "
-        f"{judge[config.score.hidden_demand]}; in the simulation {simulated}.",
-        f"Trending as of a cutoff: with probability above {config.score.trend.probability:g} the rate of the last "
-        f"{config.score.trend.recent} periods exceeds {config.score.trend.factor:g} times that of the "
-        f"{config.score.trend.base} before.",
-    ]
 
 
 def _run_facts(session: Session) -> list[tuple[str, str]]:

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+COMPILED = sorted((Path(__file__).parents[1] / "forecast_eval" / "simulate").rglob("*.py"))
+CONTENT = hashlib.sha256(b"".join(path.read_bytes() for path in COMPILED)).hexdigest()[:16]
+# numba keeps compiled code by the file of a function, and would not see that one it calls has changed
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"forecast-eval-compiled-{CONTENT}"))
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 

@@ -42,3 +42,9 @@ def test_backtest_forecasts_what_statsforecast_does(shared_data, tmp_path):
     ours, theirs = (pd.read_parquet(tmp_path / f"{who}.parquet") for who in ("ours", "theirs"))
     assert len(ours) == 15 * 3 * 28
     pd.testing.assert_frame_equal(ours, theirs, check_names=False, check_dtype=False, check_index_type=False)
+
+
+def test_simulator_moves_the_units_that_a_numpy_loop_does():
+    told = output("simulator.py", "--series", "300", "--scenarios", "4", "--repetitions", "1", "--part", "speed")
+    assert "times NumPy, shelf life 5, 2 thread(s)" in told
+    assert told.splitlines()[-1].startswith("Simulator: ")

@@ -13,29 +13,50 @@ from .forecasters import (
     StatsForecastSpec,
 )
 from .load import Config, Report, config_of, load_config
-from .money import Compare, Order, OrderTemplate, OrderUpToSpec, PeriodsOfSupplySpec, PolicySpec, Simulate
+from .money import Compare, Order, OrderTemplate
+from .policies import (
+    CappedSpec,
+    NewsvendorSpec,
+    OrderUpToSpec,
+    PeriodsOfSupplySpec,
+    PolicySpec,
+    ProjectedSpec,
+    PythonPolicySpec,
+    ReorderPointSpec,
+    WasteConsciousSpec,
+)
 from .scores import Score, Trend
+from .simulate import AccuracySpec, Assumption, ConventionsSpec, DrawnSpec, Simulate, SubstitutionSpec, TruckSpec
 from .windows import Backtest
 
 __all__ = [
+    "AccuracySpec",
+    "Assumption",
     "Backtest",
     "CalendarTable",
+    "CappedSpec",
     "Compare",
     "Config",
+    "ConventionsSpec",
     "CovariatesTable",
     "Data",
+    "DrawnSpec",
     "EconomicsTable",
     "EnsembleSpec",
     "FileSpec",
     "ForecasterSpec",
     "LightGBMSpec",
     "NeuralForecastSpec",
+    "NewsvendorSpec",
     "Order",
     "OrderTemplate",
     "OrderUpToSpec",
     "PeriodsOfSupplySpec",
     "PolicySpec",
+    "ProjectedSpec",
+    "PythonPolicySpec",
     "PythonSpec",
+    "ReorderPointSpec",
     "Report",
     "ResidualQuantilesSpec",
     "Score",
@@ -43,8 +64,11 @@ __all__ = [
     "Simulate",
     "StateTable",
     "StatsForecastSpec",
+    "SubstitutionSpec",
     "Table",
     "Trend",
+    "TruckSpec",
+    "WasteConsciousSpec",
     "World",
     "config_of",
     "load_config",

@@ -6,11 +6,22 @@ import re
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic_core import PydanticCustomError
 
 from backtest.faults import Fault, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import ValidationError
+
+TOGETHER = "several"
+
+
+def together(found: Sequence[tuple[str, str, str]]) -> PydanticCustomError:
+    """Give one error for what a validator of several sections found: key, what is wrong with it, and fix, of each."""
+    text = "; ".join(f"{key}: {what}; {fix}" for key, what, fix in found)
+    return PydanticCustomError(TOGETHER, "{text}", {"text": text, "found": list(found)})
 
 
 def faults_of(error: ValidationError, root: type[BaseModel], source: str) -> list[Fault]:
@@ -21,7 +32,13 @@ def faults_of(error: ValidationError, root: type[BaseModel], source: str) -> lis
     """
     # what holds nothing but wrong entries is called too short as well, which would be said twice
     real = [e for e in error.errors() if not (e["type"] == "too_short" and e["input"])]
-    return [_fault(dict(e), root, source) for e in real]
+    return [fault for e in real for fault in _faults(dict(e), root, source)]
+
+
+def _faults(error: dict[str, Any], root: type[BaseModel], source: str) -> list[Fault]:
+    if error["type"] != TOGETHER:
+        return [_fault(error, root, source)]
+    return [Fault("unknown-name", what, f"{source}, {key}", fix) for key, what, fix in error["ctx"]["found"]]
 
 
 def _fault(error: dict[str, Any], root: type[BaseModel], source: str) -> Fault:

@@ -10,11 +10,12 @@ from pydantic import Field, ValidationError, model_validator
 from backtest.faults import Fault, InputError, nearest
 
 from .data import Data
-from .faults import faults_of
+from .faults import faults_of, together
 from .forecasters import ForecasterSpec
-from .money import Compare, Order, Simulate
+from .money import Compare, Order
 from .scores import Score
 from .section import Name, Section
+from .simulate import Simulate
 from .windows import Backtest
 
 if TYPE_CHECKING:
@@ -50,13 +51,19 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_known(self) -> Config:
-        for key, name in (
+        accuracy, drawn = self.simulate.accuracy, self.simulate.drawn
+        named = [
             ("compare.incumbent", self.compare.incumbent),
             ("order.model", self.order.model),
             ("backtest.fallback", self.backtest.fallback),
-        ):
-            if name is not None and name not in self.forecasters:
-                raise ValueError(f"{key}={name!r} is not a forecaster; {nearest(name, self.forecasters)}")
+            ("simulate.drawn.model", None if drawn is None else drawn.model),
+            *(("simulate.accuracy.models", name) for name in (accuracy and accuracy.models) or ()),
+        ]
+        unknown = [(key, name) for key, name in named if name is not None and name not in self.forecasters]
+        if unknown:
+            raise together([
+                (key, f"{name!r} is not a forecaster", nearest(name, self.forecasters)) for key, name in unknown
+            ])  # fmt: skip
         return self
 
 

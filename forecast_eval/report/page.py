@@ -10,9 +10,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from . import tables as tabulate
+from . import words
+from .assumptions import assumptions
 from .palette import Palette, make_palette
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from jinja2 import Template
@@ -52,13 +55,18 @@ def render(tables: ReportTables, facts: ReportFacts) -> str:
         library=library,
         script=script,
         style=_asset("page.css"),
+        has_efficient="efficient" in tables.settings,
         **_grids(tables, facts, palette),
+        **_evidence(tables, facts, palette),
     )
 
 
 def report_palette(tables: ReportTables, facts: ReportFacts) -> Palette:
     """Styles of every model that any table names, best profit first."""
-    frames = (tables.money, tables.scores, tables.settings, tables.segments, tables.timeline)
+    frames = (
+        tables.money, tables.scores, tables.settings, tables.segments, tables.timeline,
+        tables.waterfall, tables.paired, tables.accuracy, tables.bounds, tables.worst, tables.drawn,
+    )  # fmt: skip
     return make_palette([str(name) for frame in frames for name in frame["model"].unique()], facts.incumbent)
 
 
@@ -76,6 +84,11 @@ def report_charts(tables: ReportTables, facts: ReportFacts) -> dict[str, Spec | 
         "frontier": charts.frontier(tables.settings, palette, currency=currency),
         **by_segment,
         "timeline": charts.timeline(tables.timeline, palette),
+        "waterfall": charts.waterfall(tables.waterfall, palette, currency=currency),
+        "paired": charts.paired(tables.paired, tables.money, palette, currency=currency),
+        "drawn": charts.drawn(tables.drawn, palette, currency=currency),
+        "bounds": charts.bounds(tables.bounds, palette, currency=currency),
+        "accuracy": charts.accuracy(tables.accuracy, palette, currency=currency),
     }
 
 
@@ -93,17 +106,35 @@ def _grids(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dict[s
     }
 
 
+def _evidence(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dict[str, Any]:
+    """Tables and words of what a run has only where it was asked for; None where it was not."""
+    currency = facts.currency
+    given: dict[str, Callable[[], object]] = {
+        "waterfall": lambda: tabulate.waterfall(tables.waterfall, currency=currency, palette=palette),
+        "paired": lambda: tabulate.paired(tables.paired, currency=currency, palette=palette),
+        "accuracy": lambda: tabulate.accuracy(tables.accuracy, facts=facts, palette=palette),
+        "bounds": lambda: tabulate.bounds(tables.bounds, facts=facts, palette=palette),
+        "worst": lambda: tabulate.worst(tables.worst, tables.timeline, currency=currency, palette=palette),
+        "drawn": lambda: tabulate.drawn(tables.drawn, facts=facts, palette=palette),
+    }
+    return {name: None if getattr(tables, name).empty else made() for name, made in given.items()} | {
+        "robust": words.robust(tables.bounds, facts.incumbent),
+        "assumptions": assumptions(tables.bounds),
+        "worth": words.worth_of_accuracy(tables.accuracy, facts),
+    }
+
+
 def _segments(tables: ReportTables) -> list[str]:
     return [str(name) for name in tables.segments["segment"].unique()]
 
 
 def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_asset))
     # NaN is no JSON: better an error here than a page that a browser cannot read.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
-    return environment.from_string(_asset("page.html.j2"))
+    return environment.get_template("page.html.j2")
 
 
 def _asset(name: str) -> str:

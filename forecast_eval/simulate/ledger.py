@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from .books import AT_ORDER, Books, moved, scored_of, weights
+from .system import Conventions
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from ..economics import Economics
-    from .kernel import Flows
+    from .play import Flows
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
 COLUMNS = ("demand", "ordered", "received", "sold", "lost", "wasted", "on_hand", "revenue", "cost", "profit")
+PRICES = ("price", "unit_cost", "salvage", "holding", "goodwill", "order_cost")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prices:
-    """Money per unit, each [series, time]; see `forecast_eval.economics.Economics`. underage as in `unit_costs`."""
+    """Money per unit, each [series, time or 1]; see `forecast_eval.economics.Economics`.
+
+    underage as in `Economics.unit_costs`; order_cost is per order, whatever its size.
+    """
 
     price: Floats
     unit_cost: Floats
@@ -29,12 +39,12 @@ class Prices:
     holding: Floats
     goodwill: Floats
     underage: Floats
+    order_cost: Floats = field(default_factory=lambda: np.zeros((1, 1)))
 
     @classmethod
     def of(cls, economics: Economics, unique_ids: NDArray[np.object_], dates: pd.DatetimeIndex) -> Prices:
         """Prices of the series on the dates."""
-        names = ("price", "unit_cost", "salvage", "holding", "goodwill")
-        fields = {name: economics.field(name, unique_ids, dates) for name in names}
+        fields = {name: economics.field(name, unique_ids, dates) for name in PRICES}
         return cls(**fields, underage=np.asarray(economics.unit_costs(unique_ids, dates).underage))
 
 
@@ -42,51 +52,89 @@ class Prices:
 class Ledger:
     """One play: the flows of units, their money, and which cutoff's order governs each period.
 
-    dates : [time]; governing : [series, time] position of the cutoff whose order is the last that could serve the
-        period, -1 where none could (start-up) or none could any more (run-out). Only governed periods are judged.
+    dates : [time].
+    governing : [series, time] position of the cutoff whose order is the last that could serve the period, -1 where none
+        could (start-up) or none could any more (run-out), and, once the ledger is made, in the warm-up of
+        `conventions`. Only governed periods are scored.
+    demand : [series, time] units.
+    flows : of one course of demand, or means over many: money is linear in them, so that both give the right mean.
+    lead_time : [series] periods from an order to the first that it governs. Orders and their cost then stand in that
+        period, beside what the order brought; None leaves them where they were placed.
 
-    Money is booked when goods are sold or written off, so stock carried over costs its holding only:
-    revenue = price * sold;
-    cost = unit_cost * sold + (unit_cost - salvage) * wasted + holding * on_hand + goodwill * lost;
-    profit = revenue - cost. For one period without carry-over, profit(perfect order) - profit(order) is the newsvendor
-    loss at `Economics.unit_costs`.
+    By default money is booked when goods are sold or written off, so that stock carried over costs its holding only:
+    profit = price * sold - unit_cost * sold - (unit_cost - salvage) * wasted - holding * on_hand
+    - order_cost * lines - goodwill * lost. `Books` has the formula of each part and what `Conventions` change.
+    For one period without carry-over, profit(perfect order) - profit(order) is the newsvendor loss at
+    `Economics.unit_costs`.
     """
 
     unique_ids: NDArray[np.object_]
     dates: pd.DatetimeIndex
-    governing: NDArray[np.int64]
+    governing: Ints
     demand: Floats
     flows: Flows
     prices: Prices
+    conventions: Conventions = field(default_factory=Conventions)
+    lead_time: Ints | None = None
+
+    def __post_init__(self) -> None:
+        """Take the warm-up out of what is governed."""
+        if self.conventions.warm_up:
+            scored = scored_of(self.governing, self.conventions)
+            object.__setattr__(self, "governing", np.where(scored, self.governing, -1))
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """[series, time] periods whose money counts."""
+        return self.governing >= 0
+
+    @property
+    def books(self) -> Books:
+        """How its flows become money."""
+        return Books(self.prices, self.scored, self.conventions)
+
+    @property
+    def weights(self) -> dict[str, Floats]:
+        """Money per unit of each flow, 0 where it does not count; see `weights` of the module books."""
+        return weights(self.prices, self.governing, self.conventions, lead_time=self.lead_time)
 
     @property
     def revenue(self) -> Floats:
         """Price times units sold [series, time], currency."""
-        return self.prices.price * self.flows.sold
+        return self.part("revenue")
 
     @property
     def cost(self) -> Floats:
-        """Goods sold, write-offs, holding and goodwill [series, time], currency."""
-        p, f = self.prices, self.flows
-        goods = p.unit_cost * f.sold + (p.unit_cost - p.salvage) * f.wasted
-        return goods + p.holding * f.on_hand + p.goodwill * f.lost
+        """All that is not revenue [series, time], currency."""
+        return self.revenue - self.profit
 
     @property
     def profit(self) -> Floats:
-        """Revenue minus cost [series, time], currency."""
-        return self.revenue - self.cost
+        """Revenue minus every cost [series, time], currency, in periods that do not count too."""
+        return self._money(self.books.total())
+
+    def part(self, name: str) -> Floats:
+        """One part of the profit [series, time], currency: "revenue", or a cost above 0; see `Books`."""
+        money = self._money(self.books.part(name))
+        return money if name == "revenue" else -money
+
+    def flow(self, name: str) -> Floats:
+        """Units of a flow [series, time], those of orders where their money is booked."""
+        units: Floats = getattr(self.flows, name)
+        return moved(units, self.lead_time) if name in AT_ORDER and self.lead_time is not None else units
 
     def by_cutoff(self, values: Floats, cutoffs: int) -> Floats:
         """Sum of [series, time] values over the periods that each cutoff governs: [series, cutoff]."""
-        out = np.zeros((len(self.unique_ids), cutoffs + 1))
-        rows = np.repeat(np.arange(len(self.unique_ids))[:, None], len(self.dates), axis=1)
-        np.add.at(out, (rows, self.governing), np.where(self.governing >= 0, values, 0.0))
-        return out[:, :cutoffs]
+        series = len(self.unique_ids)
+        codes = (np.arange(series)[:, None] * cutoffs + self.governing)[self.scored]
+        full = np.broadcast_to(values, self.governing.shape)
+        sums = np.bincount(codes, full[self.scored], minlength=series * cutoffs)
+        return np.asarray(sums, dtype=np.float64).reshape(series, cutoffs)
 
     def frame(self, cutoffs: pd.DatetimeIndex) -> pd.DataFrame:
         """Long frame of the contract without model and policy: cutoff, unique_id, ds and the columns of a ledger.
 
-        cutoff is missing (NaT) in start-up and run-out, which are shown but not judged.
+        cutoff is missing (NaT) in start-up, warm-up and run-out, which are shown but not judged.
         """
         f = self.flows
         values = (
@@ -101,54 +149,8 @@ class Ledger:
         }
         return pd.DataFrame(keys | {name: v.ravel() for name, v in zip(COLUMNS, values, strict=True)})
 
-
-def kpis(ledger: Ledger, weeks: float, days_per_period: float) -> dict[str, float]:
-    """Figures of a play over its judged periods, in the field's terms.
-
-    weeks : length of the judged time; money and units are per week.
-    days_per_period : days in one period.
-
-    Returns ------- profit, revenue, gross_profit (revenue minus the cost of goods sold), lost_units, lost_sales (at
-    the price), wasted_units, waste (cost minus salvage), holding_cost, shortage_cost (lost margin and goodwill),
-    mismatch_cost (waste, holding and shortage: what a perfect order would save, for goods that are not sold at a
-    loss), fill_rate (units sold of units wanted), cycle_service_level (share of order cycles without a lost unit),
-    mean_stock (units), days_of_supply (mean stock by mean daily sales), end_stock (stock after the last judged
-    period at its cost, not per week: money that is still bound, or waste to come). A ratio without a denominator is
-    NaN.
-    """
-    judged = ledger.governing >= 0
-    p, f = ledger.prices, ledger.flows
-
-    def weekly(values: Floats) -> float:
-        return float(values[judged].sum() / weeks)
-
-    demand, sold = float(ledger.demand[judged].sum()), float(f.sold[judged].sum())
-    stock = float(f.on_hand[judged].sum())
-    waste, holding = weekly((p.unit_cost - p.salvage) * f.wasted), weekly(p.holding * f.on_hand)
-    shortage = weekly(p.underage * f.lost)
-    last = int(ledger.governing.max()) + 1
-    short = ledger.by_cutoff(f.lost, last)
-    cycles = ledger.by_cutoff(np.ones_like(f.lost), last) > 0
-    return {
-        "profit": weekly(ledger.profit),
-        "revenue": weekly(ledger.revenue),
-        "gross_profit": weekly(ledger.revenue - p.unit_cost * f.sold),
-        "mismatch_cost": waste + holding + shortage,
-        "holding_cost": holding,
-        "shortage_cost": shortage,
-        "waste": waste,
-        "lost_sales": weekly(p.price * f.lost),
-        "lost_units": weekly(f.lost),
-        "wasted_units": weekly(f.wasted),
-        "fill_rate": sold / demand if demand > 0 else float("nan"),
-        "cycle_service_level": float((short[cycles] <= 0).mean()) if cycles.any() else float("nan"),
-        "mean_stock": stock / judged.sum() * len(ledger.unique_ids) if judged.any() else float("nan"),
-        "end_stock": float((p.unit_cost * f.on_hand)[_last_judged(judged)].sum()),
-        "days_of_supply": stock / sold * days_per_period if sold > 0 else float("nan"),
-    }
-
-
-def _last_judged(judged: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark the last judged period of each series [series, time]."""
-    after = np.pad(judged[:, 1:], ((0, 0), (0, 1)))
-    return judged & ~np.maximum.accumulate(after[:, ::-1], axis=1)[:, ::-1]
+    def _money(self, part: Mapping[str, Floats]) -> Floats:
+        total = np.zeros(self.governing.shape)
+        for flow, weight in part.items():
+            total += weight * self.flow(flow)
+        return total

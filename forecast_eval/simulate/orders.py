@@ -47,7 +47,7 @@ class View:
     owed : [series] units owed to customers who wait.
     sold : [series, period] sales of the earlier periods; with orders after demand that of this one is the last.
     sold_out : [series, period] whether a customer found an empty shelf in them: the sales then hide demand.
-    supply : terms of supply.
+    supply : terms of supply, with the lead time to the first period in which the order can be sold.
     """
 
     period: int
@@ -70,3 +70,14 @@ Decide = Callable[[View], NDArray[np.float64]]
 
 Orders = Mapping[int, Rule | Decide]
 """What is decided in each period in which anything is ordered: period -> rule or decision."""
+
+
+def only(due: NDArray[np.bool_], decided: Rule | Decide) -> Rule | Decide:
+    """Orders of the series [series] that are reviewed, and of no other."""
+    if due.all():
+        return decided
+    if not isinstance(decided, Rule):
+        return lambda view: np.where(due, decided(view), 0.0)
+    level = np.where(due, decided.order_up_to, np.nan)
+    point = None if decided.reorder_point is None else np.where(due, decided.reorder_point, np.nan)
+    return Rule(level, point, decided.lot, decided.cap)

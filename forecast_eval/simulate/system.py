@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from losses.costs import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import ArrayLike, NDArray
 
     from ..economics import Economics
@@ -74,7 +72,7 @@ class Supply:
         >>> Supply.plain(2, lead_time=[1, 3], shelf_life=5).lead_time
         array([1, 3])
         """
-        simplest: Mapping[str, ArrayLike] = {
+        simplest: dict[str, Any] = {
             "lead_time": 0, "shelf_life": KEEPS, "review_period": 1, "pack_size": 0.0, "min_order": 0.0,
             "shelf_capacity": np.inf, "supplier_fill": 1.0, "late_share": 0.0, "lifo_share": 0.0,
         }  # fmt: skip
@@ -82,15 +80,17 @@ class Supply:
         if unknown:
             raise ValueError(f"{sorted(unknown)} are no terms of supply; there are {list(simplest)}")
         whole = ("lead_time", "shelf_life", "review_period")
-        full = {name: np.broadcast_to(np.asarray(v, dtype=float), series) for name, v in (simplest | terms).items()}
-        return cls(**{name: v.astype(np.int64) if name in whole else v.copy() for name, v in full.items()})
+        given = simplest | dict(terms)
+        full = {name: np.broadcast_to(np.asarray(v, dtype=float), series) for name, v in given.items()}
+        typed: dict[str, Any] = {name: v.astype(np.int64) if name in whole else v.copy() for name, v in full.items()}
+        return cls(**typed)
 
     def __post_init__(self) -> None:
         """Refuse terms that no simulation could follow."""
         for name in ("lead_time", "shelf_life", "pack_size", "min_order"):
             value = getattr(self, name)
             refuse(name, value, np.isfinite(value) & (value >= 0), ">= 0", "Correct them")
-        refuse("review_period", self.review_period, self.review_period >= 1, ">= 1", "Correct them")
+        refuse("review_period", self.review_period.astype(float), self.review_period >= 1, ">= 1", "Correct them")
         refuse("shelf_capacity", self.shelf_capacity, self.shelf_capacity >= 0, ">= 0 [units]", "Correct them")
         for name in ("supplier_fill", "late_share", "lifo_share"):
             value = getattr(self, name)
@@ -113,6 +113,11 @@ class Supply:
         """[series] periods that an order must cover: lead time plus review period."""
         return self.lead_time + self.review_period
 
+    @property
+    def sellable(self) -> Ints:
+        """[series] periods of its cycle in which an order can be sold: the review period, or its shelf life."""
+        return np.where(self.shelf_life == KEEPS, self.review_period, np.minimum(self.review_period, self.shelf_life))
+
     def rows(self, rows: NDArray[np.int64] | slice) -> Supply:
         """Terms of some of the series."""
         return Supply(**{name: getattr(self, name)[rows] for name in self.__slots__})
@@ -128,6 +133,12 @@ class Start:
 
     on_hand: Floats
     in_transit: Floats
+
+    def __post_init__(self) -> None:
+        """Refuse stock that is not known, or less than nothing."""
+        for name in ("on_hand", "in_transit"):
+            value = np.asarray(getattr(self, name), dtype=float)
+            refuse(name, value, np.isfinite(value) & (value >= 0), ">= 0 [units]", "Correct them")
 
     @classmethod
     def empty(cls, series: int) -> Start:
@@ -159,7 +170,7 @@ class Conventions:
     warm_up : periods at the start that are played and not scored.
     stock_value : what the stock at the start of the scored periods costs, and that at their end is worth: "none",
         "cost" or "salvage". With purchases at "sale" stock is in the books at its cost already: "salvage" then
-        writes the end stock down.
+        writes the stock at both ends down.
     """
 
     order: Literal["before_demand", "after_demand"] = "before_demand"
@@ -218,6 +229,16 @@ class InventorySystem:
     truck: Truck | None = None
     substitution: Substitution | None = None
     seed: int = 1
+
+    @property
+    def planned(self) -> Supply:
+        """Terms with the lead time to the first period in which an order can be sold.
+
+        That is one period more where goods that are ordered before the demand of a period arrive after it.
+        """
+        says = self.conventions
+        late = int(says.arrival == "after_demand" and says.order == "before_demand")
+        return replace(self.supply, lead_time=self.supply.lead_time + late)
 
     def __post_init__(self) -> None:
         """Refuse parts that are not of the same series."""

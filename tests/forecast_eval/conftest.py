@@ -1,5 +1,6 @@
 """The command line as a person calls it; a seeded run for the report's tests, and the reading of a page."""
 
+import dataclasses
 import json
 import sys
 from html.parser import HTMLParser
@@ -49,6 +50,12 @@ def make_run_fixture():
     return make_run
 
 
+@pytest.fixture(name="make_full_run", scope="session")
+def make_full_run_fixture():
+    """Give the function that makes tables and facts of a run in which everything was asked for."""
+    return make_full_run
+
+
 @pytest.fixture(scope="session")
 def read_page():
     """Give the class that reads a page into tags and data blocks."""
@@ -64,6 +71,92 @@ def make_run(names=MODELS, *, incumbent="SeasonalNaive", seed=7):
         _scores(names, rng), settings, money, _segments(money, rng), _timeline(names, rng), _usage(names)
     )
     return tables, _facts(money, incumbent)
+
+
+def make_full_run(names=MODELS, *, incumbent="SeasonalNaive", seed=7):
+    """As `make_run`, with every frame that a run has only where it was asked for."""
+    tables, facts = make_run(names, incumbent=incumbent, seed=seed)
+    rng, money = np.random.default_rng(seed + 1), tables.money
+    lines = {"cost_of_goods": 108_000.0, "order_cost": 410.0, "shrink": 0.021, "gmroi": 2.4, "turns": 9.1}
+    lines |= {"period_service_level": 0.93, "order_lines": 512.0, "order_variability": 0.8, "bullwhip": 1.7}
+    kpis = {name: value * rng.uniform(0.9, 1.05, len(money)) for name, value in lines.items()}
+    settings = tables.settings.assign(efficient=_efficient(tables.settings))
+    full = dataclasses.replace(
+        tables, settings=settings, money=money.assign(**kpis), waterfall=_waterfall(money, rng),
+        paired=_paired(money, incumbent, rng), accuracy=_accuracy(money, rng), bounds=_bounds(money, incumbent, rng),
+        worst=_worst(tables.timeline, rng), drawn=_drawn(money, incumbent, rng),
+    )  # fmt: skip
+    return full, facts
+
+
+def _efficient(settings):
+    fill, cost = settings["fill_rate"].to_numpy(), settings["mismatch_cost"].to_numpy()
+    same = settings["model"].to_numpy()[:, None] == settings["model"].to_numpy()
+    return ~(same & (fill[:, None] > fill) & (cost[:, None] < cost)).any(axis=0)
+
+
+def _waterfall(money, rng):
+    foresight = money["profit"].max() * 1.08
+    frames = []
+    for model, profit in zip(money["model"], money["profit"], strict=True):
+        shares = rng.dirichlet((8, 5, 3, 1, 0.5)) * np.array([1.1, 1.1, 1.1, -0.4, 1])  # ordering costs it less
+        lost = (profit - foresight) * shares / shares.sum()
+        amounts = [foresight, *lost, profit]
+        parts = ("perfect foresight", "lost margin", "waste", "holding", "order cost", "other", "profit")
+        frames.append(pd.DataFrame({"model": model, "part": parts, "amount": amounts}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _paired(money, incumbent, rng, stores=40):
+    rivals = money[money["model"] != incumbent]
+    frames = [
+        pd.DataFrame({
+            "model": model, "cluster": [f"store-{n:02}" for n in range(stores)],
+            "difference": total / stores + (spread := rng.gamma(2, 30, stores)) - spread.mean(),
+        })
+        for model, total in zip(rivals["model"], rivals["difference"], strict=True)
+    ]  # fmt: skip
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["model", "cluster", "difference"])
+
+
+def _accuracy(money, rng):
+    frames = []
+    for model, profit in zip(money["model"].iloc[[0, -1]].unique(), (52_000.0, 49_000.0), strict=False):
+        share, own = np.array([0, 0.25, 0.5, 0.75, 1]), rng.uniform(0.24, 0.35)
+        gain, width = 6100 * share**0.8 * own / 0.3, 700 * share**0.5
+        frame = pd.DataFrame({"model": model, "share": share, "wape": 100 * own * (1 - share), "profit": profit + gain})
+        frame = frame.assign(gain=gain, low=gain - width, high=gain + width)
+        frames.append(frame.assign(per_point=np.append(np.nan, gain[1:] / (100 * own * share[1:]))))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _bounds(money, incumbent, rng):
+    frames = []
+    for assumption, lift in zip(("as_is", "masked", "fill", "em", "kaplan_meier", "hours"), range(6), strict=True):
+        part = money[["model", "profit", "difference", "low", "high"]].set_index("model")
+        move = pd.Series(rng.normal(80 * lift, 120, len(part)), part.index).where(part.index != incumbent, 0.0)
+        part = part.add(move, axis=0).reset_index()
+        frames.append(part.assign(assumption=assumption, hidden_share=0.043))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _worst(timeline, rng):
+    frames = []
+    for model, rows in timeline.groupby("model", sort=False):
+        shown = list(rows["unique_id"].unique())
+        frame = pd.DataFrame(
+            {"unique_id": [*shown, "Z99/store-40"], "regret": -np.sort(-rng.gamma(3, 40, len(shown) + 1))}
+        )
+        frame = frame.assign(model=model, lost_sales=frame["regret"] * 1.9, waste=frame["regret"] * 0.3)
+        frames.append(frame.assign(holding_cost=frame["regret"] * 0.1, fill_rate=rng.uniform(0.5, 0.9, len(frame))))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _drawn(money, incumbent, rng):
+    frame = money[["model", "profit", "difference", "low", "high", "fill_rate"]]
+    width = rng.uniform(1500, 3000, len(frame))
+    won = np.where(frame["model"] == incumbent, np.nan, 1 / (1 + np.exp(-frame["difference"] / 400)))
+    return frame.assign(profit_low=frame["profit"] - width, profit_high=frame["profit"] + 0.8 * width, share_won=won)
 
 
 def _settings(model, rng):

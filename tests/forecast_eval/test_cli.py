@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from forecast_eval import summary
 from forecast_eval.pipeline import open_session
-from forecast_eval.summary import timeline
+from forecast_eval.summary import tables_of, timeline
 
 CONFIG = {
     "name": "shop",
@@ -82,7 +83,7 @@ def test_run_ends_with_the_sentence_the_tables_and_the_report(shop, call):
     assert max(map(len, out.splitlines()[:-4])) <= 100
     done = only_run(shop)
     assert json.loads((done / "manifest.json").read_text())["steps"] == ["backtest", "score", "simulate", "report"]
-    for table in ("forecasts", "scores", "settings", "money", "segments", "ledger"):
+    for table in ("forecasts", "scores", "settings", "money", "segments", "ledger", "waterfall", "paired", "worst"):
         assert len(pd.read_parquet(done / f"tables/{table}.parquet"))
     assert "<html" in (done / "report.html").read_text(encoding="utf-8")
 
@@ -90,12 +91,38 @@ def test_run_ends_with_the_sentence_the_tables_and_the_report(shop, call):
 def test_timeline_shows_the_newest_forecast_of_each_period(shop, call):
     call("simulate", "shop.yaml", "--set", "report.timeline=[S0/K0]")
     rows = timeline(open_session(only_run(shop)))
-    assert set(rows["unique_id"]) == {"S0/K0"}
+    rows = rows[rows["unique_id"] == "S0/K0"]
     forecasts = pd.read_parquet(only_run(shop) / "tables/forecasts.parquet")
     newest = forecasts.sort_values("cutoff").groupby(["model", "unique_id", "ds"])["forecast"].last()
     drawn = rows.dropna(subset=["forecast"]).set_index(["model", "unique_id", "ds"])["forecast"]
     assert len(drawn) > 10
     assert drawn.equals(newest.reindex(drawn.index))
+
+
+def test_timeline_shows_the_series_asked_for_and_the_worst_of_every_model(shop, call, monkeypatch):
+    call("simulate", "shop.yaml", "--set", "report.timeline=[S2/K5]", "--set", "simulate.worst=2")
+    session, worst = open_session(only_run(shop)), pd.read_parquet(only_run(shop) / "tables/worst.parquet")
+    assert worst["model"].value_counts().to_dict() == {"average": 2, "naive": 2}
+    rows = timeline(session)
+    shown = set(rows["unique_id"])
+    assert shown == {"S2/K5", *worst["unique_id"]}
+    assert len(shown) > 2
+    monkeypatch.setattr(summary, "ROWS", 2 * rows["unique_id"].value_counts().iloc[0])
+    first = worst.groupby("model")["unique_id"].first()
+    assert set(timeline(session)["unique_id"]) == {"S2/K5", first["average"]}
+
+
+def test_report_holds_the_tables_that_were_asked_for(shop, call):
+    asked = ["--set", "simulate.bounds=[as_is, em]", "--set", "simulate.drawn={model: average, paths: 20}",
+             "--set", "simulate.accuracy={}"]  # fmt: skip
+    code, _, err = call("run", "shop.yaml", *asked)
+    assert code == 0, err
+    tables = tables_of(open_session(only_run(shop)))
+    for name in ("waterfall", "paired", "accuracy", "bounds", "worst", "drawn"):
+        assert getattr(tables, name).equals(pd.read_parquet(only_run(shop) / f"tables/{name}.parquet")), name
+        assert len(getattr(tables, name)), name
+    page = (only_run(shop) / "report.html").read_text(encoding="utf-8")
+    assert "stock did not depend on the period" in page
 
 
 def test_run_again_finds_nothing_to_do(shop, call):
@@ -470,3 +497,41 @@ def test_forecaster_that_refuses_its_input_says_so_by_name_and_can_be_skipped(sh
     code, _, err = call("score", "shop.yaml", "--set", "backtest.on_failure=skip")
     assert code == 0, err
     assert "failed: trees failed at cutoff" in err
+
+
+@pytest.mark.parametrize(("arrival", "wanted"), [("before_demand", [4, 4, 6, 34, 8, 8]), ("after_demand", [4] * 6)])
+def test_a_decision_sees_in_the_order_what_it_sees_in_a_play(shop, call, arrival, wanted):
+    (shop / "mine.py").write_text("def as_stocked(outlook):\n    return lambda view: view.on_hand\n", encoding="utf-8")
+    tree = json.loads(json.dumps(CONFIG))
+    tree["backtest"]["horizon"] = 3
+    tree["simulate"]["conventions"] = {"arrival": arrival}
+    tree["order"]["policy"] = {"kind": "python", "object": "mine:as_stocked"}
+    write_config(shop, tree)
+    assert call("order", "shop.yaml", "--out", "orders.csv")[0] == 0
+    assert pd.read_csv("orders.csv")["order"].tolist() == wanted  # in packs of 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ({"kind": "periods_of_supply", "periods": [9]}, "order.policy: 9 periods of supply are more than horizon=2"),
+        ({"kind": "python", "object": "math:pi"}, "math:pi is a float, neither a policy nor a function"),
+    ],
+)
+def test_policy_that_cannot_order_is_refused_before_anything_runs(shop, call, policy, message):
+    write_config(shop, {**CONFIG, "order": {**CONFIG["order"], "policy": policy}})
+    code, out, err = call("order", "shop.yaml", "--out", "orders.csv")
+    assert code == 2
+    assert message in err
+    assert "average" not in out + err
+
+
+@pytest.mark.parametrize(
+    "part", [{"truck": {"by": "store", "capacity": 9.0}}, {"substitution": {"by": "store", "share": 0.5}}]
+)
+def test_series_without_a_group_are_refused(shop, call, part):
+    edit(shop / "static.csv", lambda frame: frame.assign(store=["S0", "", "S2", "S0", "", "S2"]))
+    write_config(shop, {**CONFIG, "simulate": CONFIG["simulate"] | part})
+    code, _, err = call("run", "shop.yaml")
+    assert code == 2
+    assert f"simulate.{next(iter(part))}.by: store of unique_id=" in err

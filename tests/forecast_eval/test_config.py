@@ -1,14 +1,19 @@
 """Laws of the config: every fault at once, each with its key and the nearest known name."""
 
 import copy
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pandas as pd
 import pytest
 import yaml
 
 from backtest import InputError
-from forecast_eval.config import config_of, load_config, resolved_path
+from forecast_eval.build import conventions_of
+from forecast_eval.config import Assumption, ConventionsSpec, config_of, load_config, resolved_path
+from forecast_eval.recovery import METHODS
+from forecast_eval.simulate import Conventions
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 GOOD = {
@@ -64,8 +69,53 @@ def test_shipped_config_is_valid(name):
         ("forecasters.lightgbm.date_features", ["weeek"], "Input should be 'week'"),
         ("order.policy", {"kind": "order_up_to", "coverage": [0.5, 0.9]}, "orders need one setting, and there are 2"),
         ("order.policy", {"kind": "order_up_to", "covrage": [0.5]}, "'covrage'; did you mean 'coverage'?"),
-        ("compare.incumbent", "naiv", "compare.incumbent='naiv' is not a forecaster; did you mean 'naive'?"),
+        ("compare.incumbent", "naiv", "compare.incumbent: 'naiv' is not a forecaster; did you mean 'naive'?"),
         ("name", "../../etc", "c.yaml, name: '../../etc': String should match pattern"),
+        ("simulate.policies", [{"kind": "newsvender"}], "unknown kind 'newsvender'; did you mean 'newsvendor'?"),
+        ("simulate.policies", [{"kind": "waste_conscious"}], "simulate.policies.0: give coverage or service_factor"),
+        ("simulate.policies", [{"kind": "capped", "coverage": [0.9]}], "simulate.policies.0.cap: this key is missing"),
+        ("simulate.policies", [{"kind": "capped", "coverage": [0.9], "cap": [0]}], "policies.0.cap.0: 0: Input should"),
+        (
+            "simulate.policies",
+            [{"kind": "reorder_point", "coverage": [0.9], "lot": "big"}],
+            "simulate.policies.0.lot: 'big': give economic, pack, or a number of units above 0",
+        ),
+        (
+            "simulate.policies",
+            [{"kind": "reorder_point", "coverage": [0.9], "lot": -3}],
+            "-3: give economic, pack, or a number of units above 0",
+        ),
+        (
+            "simulate.policies",
+            [{"kind": "reorder_point", "coverage": [0.9], "lot": [4]}],
+            "[4]: give economic, pack, or a number of units above 0",
+        ),
+        ("simulate.initial_cover", float("inf"), "simulate.initial_cover: inf: Input should be a finite number"),
+        ("simulate.policies", [{"kind": "python", "object": "mine.py"}], "policies.0.object: 'mine.py': String should"),
+        ("simulate.conventions", {"arival": "after_demand"}, "unknown key 'arival'; did you mean 'arrival'?"),
+        ("simulate.conventions", {"purchases": "later"}, "conventions.purchases: 'later': Input should be 'sale'"),
+        ("simulate.conventions", {"discount": 0}, "simulate.conventions.discount: 0: Input should be greater than 0"),
+        ("simulate.conventions", {"backordered": 30}, "simulate.conventions.backordered: 30: Input should be less"),
+        ("simulate.truck", {"by": "store"}, "simulate.truck.capacity: this key is missing"),
+        ("simulate.truck", {"by": "store", "capcity": 5, "capacity": 5}, "'capcity'; did you mean 'capacity'?"),
+        ("simulate.truck", {"by": "store", "capacity": float("inf")}, "simulate.truck.capacity: inf: Input should be"),
+        (
+            "simulate.substitution",
+            {"by": [], "share": 0.3},
+            "simulate.substitution.by: []: Value should have at least 1",
+        ),
+        ("simulate.substitution", {"by": "store", "share": 3}, "simulate.substitution.share: 3: Input should be less"),
+        ("simulate.hidden_demand", "tobit", "simulate.hidden_demand: 'tobit': Input should be 'as_is', 'masked'"),
+        ("simulate.bounds", ["as_is", "hour"], "simulate.bounds.1: 'hour': Input should be 'as_is'"),
+        ("simulate.hour_profile", [1, 2], "simulate: hour_profile is given, and neither hidden_demand nor bounds asks"),
+        ("simulate.accuracy", {"shares": [0]}, "simulate.accuracy.shares: [0]: give a share above 0"),
+        ("simulate.accuracy", {"shares": [0.5, 1.5]}, "simulate.accuracy.shares.1: 1.5: Input should be less"),
+        ("simulate.accuracy", {"models": []}, "simulate.accuracy.models: []: name a forecaster, or leave models out"),
+        ("simulate.accuracy", {"models": ["lightgmb"]}, "c.yaml, simulate.accuracy.models: 'lightgmb' is not a"),
+        ("simulate.drawn", {"model": "naiv"}, "c.yaml, simulate.drawn.model: 'naiv' is not a forecaster; did you mean"),
+        ("simulate.drawn", {"model": "naive", "paths": 1}, "simulate.drawn.paths: 1: Input should be greater"),
+        ("simulate.worst", -1, "simulate.worst: -1: Input should be greater"),
+        ("order.policy", {"kind": "capped", "coverage": [0.5], "cap": [1, 2]}, "one setting, and there are 2"),
         ("data.world", {}, "give either history (files) or world (a synthetic market)"),
     ],
 )
@@ -85,6 +135,64 @@ def test_all_faults_come_together():
     assert {f.place for f in error.value.faults} == {
         "c.yaml, backtest.horizon", "c.yaml, score.metric", "c.yaml, compare",
     }  # fmt: skip
+
+
+def test_all_unknown_names_come_together():
+    tree = changed("simulate", {"accuracy": {"models": ["lightgbm", "nave", "nive"]}, "drawn": {"model": "naiv"}})
+    tree["compare"] = {"incumbent": "naive2"}
+    with pytest.raises(InputError) as error:
+        config_of(tree, "c.yaml")
+    assert [(f.place, f.what.split()[0]) for f in error.value.faults] == [
+        ("c.yaml, compare.incumbent", "'naive2'"), ("c.yaml, simulate.drawn.model", "'naiv'"),
+        ("c.yaml, simulate.accuracy.models", "'nave'"), ("c.yaml, simulate.accuracy.models", "'nive'"),
+    ]  # fmt: skip
+
+
+def test_conventions_are_in_the_words_of_the_simulator():
+    spec = config_of(GOOD, "c.yaml").simulate.conventions
+    assert conventions_of(spec) == Conventions()
+    # a backtest's orders are placed at its cutoffs, each the end of a period
+    assert {f.name for f in fields(Conventions)} - {"order"} == set(type(spec).model_fields)
+    given = {
+        "arrival": "after_demand", "backordered": 0.4, "holding": "before_expiry",
+        "purchases": "receipt", "discount": 0.99, "warm_up": 3, "stock_value": "salvage",
+    }  # fmt: skip
+    assert conventions_of(config_of(changed("simulate.conventions", given), "c").simulate.conventions) == Conventions(
+        **given
+    )
+
+
+def test_every_word_of_a_convention_is_the_simulators():
+    spec, ours = get_type_hints(ConventionsSpec), get_type_hints(Conventions)
+    words = [name for name, kind in ours.items() if get_args(kind) and name != "order"]
+    assert {name: spec[name] for name in words} == {name: ours[name] for name in words}
+
+
+def test_assumptions_about_hidden_demand_are_those_of_the_recovery():
+    assert get_args(Assumption) == METHODS
+
+
+def test_one_column_may_stand_without_a_list():
+    one, two = (
+        config_of(changed("simulate.substitution", {"by": by, "share": 0.3}), "c").simulate.substitution.by
+        for by in ("store", ["store", "category", "store"])
+    )
+    assert (one, two) == (("store",), ("store", "category"))
+
+
+def test_the_forecast_itself_is_among_the_blends():
+    assert config_of(changed("simulate.accuracy", {}), "c").simulate.accuracy.shares == (0, 0.25, 0.5, 0.75, 1)
+    assert config_of(changed("simulate.accuracy", {"shares": [1, 0.1, 1]}), "c").simulate.accuracy.shares == (0, 0.1, 1)
+    assert config_of(GOOD, "c").simulate.accuracy is None
+
+
+def test_profile_of_hours_is_read_where_hours_are_asked_for():
+    tree = changed("simulate", {"bounds": ["as_is", "hours", "as_is"], "hour_profile": [0, 1, 3]})
+    found = config_of(tree, "c").simulate
+    assert (found.bounds, found.hour_profile) == (("as_is", "hours"), (0, 1, 3))
+    tree["simulate"]["hour_profile"] = [0, 0]
+    with pytest.raises(InputError, match="give the weight of each opening hour, some of them above 0"):
+        config_of(tree, "c")
 
 
 def test_prices_cannot_be_tuned_into_a_policy():

@@ -12,7 +12,9 @@ from backtest import RollingWindows
 from backtest.asof import known_at
 from backtest.forecaster import Ask
 from forecast_eval.config import load_config
-from forecast_eval.pipeline import checked, judged_cutoffs, market_of
+from forecast_eval.markets import market_of
+from forecast_eval.money import judged_cutoffs
+from forecast_eval.pipeline import checked
 from forecast_eval.read import read_inputs
 
 CONFIG = Path(__file__).parents[2] / "configs" / "m5.yaml"

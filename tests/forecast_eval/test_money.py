@@ -8,13 +8,16 @@ import pytest
 
 from backtest import InputError, RollingWindows
 from forecast_eval.economics import Economics
-from forecast_eval.money import Plan, Versus, _boards, judge
+from forecast_eval.money import Plan, Versus, judge
+from forecast_eval.money.boards import boards
 from forecast_eval.simulate import (
     Market,
     OrderUpToCoverage,
     OrderUpToCriticalRatio,
     PeriodsOfSupply,
     Predictions,
+    Sampling,
+    Start,
     outlooks,
 )
 
@@ -41,7 +44,7 @@ def forecasts(of, error=0.0, bias=1.0, seed=5, windows=WINDOWS):
 
 
 def plan(**changes):
-    base = Plan(WINDOWS, POLICIES, judged=10, state=None, cover=None, scenarios=100, seed=1)
+    base = Plan(WINDOWS, POLICIES, judged=10, state=None, cover=None, sampling=Sampling(100), seed=1)
     return replace(base, **changes)
 
 
@@ -157,22 +160,26 @@ def test_setting_is_chosen_on_what_was_sold_by_the_cutoff_and_not_in_the_gap_aft
     later.demand[:, first + 1 : first + 5] *= 9
     chosen = [settings(world).set_index("setting")["chosen"] for world in (true, later)]
     assert chosen[0].equals(chosen[1])
-    boards = _boards(true, {"plain": forecasts(true, windows=gapped)}, plan(windows=gapped))
-    assert boards[0].times[boards[0].governing.max(axis=0) >= 0].max() <= first
+    laid = boards(true, {"plain": forecasts(true, windows=gapped)}, plan(windows=gapped))
+    assert laid.choosing.times[laid.choosing.governing.max(axis=0) >= 0].max() <= first
 
 
 def test_outlook_sees_nothing_after_its_cutoff():
     world = market()
     model = forecasts(world, error=5.0)
-    before = outlooks(world, model, WINDOWS, scenarios=60, seed=1)
+    before = outlooks(world, model, WINDOWS, sampling=Sampling(60), seed=1)
     shocked = world.demand.copy()
     shocked[:, WINDOWS[15].cutoff < CALENDAR] *= 7
     later = replace(world, demand=shocked, believed=shocked)
-    after = outlooks(later, model, WINDOWS, scenarios=60, seed=1)
-    assert min(before) == HORIZON  # the first cutoff at which an earlier window is over
+    after = outlooks(later, model, WINDOWS, sampling=Sampling(60), seed=1)
+    assert min(before.known) == HORIZON  # the first cutoff at which an earlier window is over
+
+    def sums(seen, k):
+        return dict(seen.at(k))[0].sums
+
     for k in range(HORIZON, 16):
-        assert np.array_equal(before[k].sums, after[k].sums)
-    assert not np.array_equal(before[20].sums, after[20].sums)
+        assert np.array_equal(sums(before, k), sums(after, k))
+    assert not np.array_equal(sums(before, 20), sums(after, 20))
 
 
 def test_chosen_setting_earned_most_when_it_was_chosen(judged):
@@ -218,7 +225,7 @@ def test_periods_of_supply_order_up_to_the_point_forecast():
     world = market()
     model = forecasts(world, error=0.0)
     first = CALENDAR.get_loc(WINDOWS[-10].cutoff) + 1
-    state = (world.demand[:, first], np.zeros((SERIES, 0)))  # just what is wanted until the first order arrives
+    state = Start(world.demand[:, first], np.zeros((SERIES, 0)))  # just what is wanted until the first order arrives
     result = judge(world, {"plain": model}, plan(policies=(PeriodsOfSupply(2),), state=state), versus())
     # a perfect forecast for lead time plus review leaves nothing and loses nothing
     row = result.money.iloc[0]
@@ -231,9 +238,9 @@ def test_perfect_forecast_of_perishables_earns_all_there_is(life, lead):
     world = replace(market(shelf_life=life, lead_time=lead, unit_cost=6.0), demand=np.full((SERIES, WEEKS), 10.0))
     world = replace(world, believed=world.demand)
     model = forecasts(world)
-    state = (np.full(SERIES, 10.0 if lead else 0.0), np.full((SERIES, max(lead - 1, 0)), 0.0))
+    state = Start(np.full(SERIES, 10.0 if lead else 0.0), np.full((SERIES, max(lead - 1, 0)), 0.0))
     if lead == 2:
-        state = (np.full(SERIES, 10.0), np.array([[0.0, 10.0]] * SERIES))
+        state = Start(np.full(SERIES, 10.0), np.array([[0.0, 10.0]] * SERIES))
     row = judge(world, {"plain": model}, plan(policies=(OrderUpToCriticalRatio(),), state=state), versus()).money.iloc[
         0
     ]
@@ -288,7 +295,7 @@ def test_end_stock_is_what_is_left_at_its_cost(judged):
 
 def test_given_state_is_where_the_play_starts():
     world = market()
-    state = (np.full(SERIES, 1_000.0), np.zeros((SERIES, 2)))
+    state = Start(np.full(SERIES, 1_000.0), np.zeros((SERIES, 2)))
     result = judge(world, {"plain": forecasts(world, 3.0)}, plan(state=state), versus())
     assert result.ledgers["plain"].flows.ordered.sum() == 0
     assert any("given state" in note for note in result.notes)
@@ -311,11 +318,9 @@ def test_too_many_judged_cutoffs_are_refused():
         judge(world, {"plain": forecasts(world, 3.0)}, plan(judged=28), versus())
 
 
-def test_review_period_must_be_the_step():
-    with pytest.raises(
-        InputError, match=r"review_period=2 of unique_id=.s00. and of 23 more series differs from the step"
-    ):
-        market(review_period=2)
+def test_review_period_must_fit_the_step():
+    with pytest.raises(InputError, match=r"review_period=3 of unique_id=.s00. and of 23 more series neither divides"):
+        replace(market(review_period=3), step=2)
 
 
 def test_horizon_must_cover_lead_time_and_review():

@@ -1,9 +1,21 @@
-"""Laws of the sentence."""
+"""Laws of the words around the tables: the sentence, and what a run assumes."""
+
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from forecast_eval.config import Assumption, Config, ConventionsSpec
+from forecast_eval.stated import stated
 from forecast_eval.summary import sentence
+
+CONFIG = {
+    "name": "shop",
+    "data": {"history": {"path": "history.csv"}, "economics": {"values": {"price": 5, "unit_cost": 3}}},
+    "backtest": {"horizon": 2, "windows": 9},
+    "forecasters": {"average": {"kind": "seasonal_average", "window": 8, "season": "none"}},
+    "compare": {"incumbent": "average"},
+}
 
 FOUND = {
     "earns_most": "b",
@@ -37,3 +49,52 @@ def say(**changes):
 )
 def test_sentence_says_who_by_how_much_and_how_sure(changes, words):
     assert words in say(**changes)
+
+
+def say_assumed(*, truth=False, **simulate):
+    return stated(Config.model_validate(CONFIG | {"simulate": simulate}), truth=truth)
+
+
+def test_each_assumption_about_hidden_demand_has_its_own_words():
+    said = {name: say_assumed(hidden_demand=name)[0] for name in get_args(Assumption)}
+    assert len(set(said.values())) == len(said) == 6
+    known = {say_assumed(hidden_demand=name, truth=True)[0] for name in said}
+    assert len(known) == 1
+    assert "in the simulation true demand is known and used" in known.pop()
+
+
+@pytest.mark.parametrize(("name", "words"), [("em", "EM"), ("kaplan_meier", "Kaplan-Meier")])
+def test_estimates_from_censored_sales_say_what_they_assume_of_stock(name, words):
+    said = f"Hidden demand estimated by {words} assumes that stock did not depend on the period's demand"
+    for asked in ({"hidden_demand": name}, {"bounds": ["as_is", name]}):
+        assert said in "".join(say_assumed(**asked))
+    assert "stock did not depend" not in "".join(say_assumed(hidden_demand="hours", bounds=["as_is", "fill"]))
+    assert "stock did not depend" not in "".join(say_assumed(hidden_demand=name, truth=True))  # it is not played
+
+
+def test_bounds_are_said_where_they_were_asked_for():
+    (line,) = set(say_assumed(bounds=["hours", "as_is"])) - set(say_assumed())
+    assert "under other assumptions about hidden demand (by hours in stock, sales as they are)" in line
+
+
+OTHER = {
+    "arrival": "after_demand", "backordered": 0.25, "holding": "before_expiry", "purchases": "order",
+    "discount": 0.995, "warm_up": 4, "stock_value": "salvage",
+}  # fmt: skip
+
+
+def test_every_departure_from_the_canonical_events_is_said_and_no_other():
+    assert set(OTHER) == set(ConventionsSpec.model_fields)
+    usual = set(say_assumed())
+    (*one,) = ((set(say_assumed(conventions={key: value})) - usual).pop() for key, value in OTHER.items())
+    assert len(set(one)) == len(OTHER)
+    assert all(line.startswith("Departures from the canonical order of events: ") for line in one)
+    (together,) = set(say_assumed(conventions=OTHER)) - usual
+    assert together.count(";") == len(OTHER) - 1
+
+
+def test_shared_deliveries_and_substitution_are_said():
+    truck, others = {"by": "store", "capacity": 750}, {"by": ["store", "category"], "share": 0.3}
+    said = "".join(say_assumed(truck=truck, substitution=others))
+    assert "All series of a store share a delivery of 750 units a period" in said
+    assert "30% buy another series of the same store and category" in said

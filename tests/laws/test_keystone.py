@@ -4,9 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtest import RollingWindows
 from forecast_eval.economics import Economics
-from forecast_eval.simulate import Ledger, Prices, Supply, play
-from losses import Newsvendor
+from forecast_eval.simulate import (
+    InventorySystem,
+    Ledger,
+    Market,
+    Prices,
+    Rule,
+    Start,
+    Supply,
+    board,
+    perfect_board,
+    play,
+)
+from losses import Newsvendor, UnitCosts
 
 N = 200
 IDS = np.array([f"s{i:03d}" for i in range(N)], dtype=object)
@@ -19,30 +31,66 @@ def economics(**columns):
     table = {
         "unique_id": IDS, "unit_cost": cost, "price": (cost * rng.uniform(1.05, 3, N)).round(2),
         "salvage": (cost * rng.uniform(-0.3, 0.8, N)).round(2), "goodwill": rng.uniform(0, 3, N).round(2),
-        "holding": rng.uniform(0.01, 1, N).round(2), "shelf_life": 1,
+        "holding": rng.uniform(0.01, 1, N).round(2), "shelf_life": 1, "pack_size": 0,  # any amount
     }  # fmt: skip
     return Economics.of(pd.DataFrame(table | columns))
 
 
-def profit(order, demand, terms, lead=0):
-    supply = Supply.of(terms, IDS, np.zeros(N), np.zeros((N, 0)))
-    supply.lead_time[:] = lead
-    flows = play(demand[:, None], order[:, None], supply)
-    return Ledger(IDS, DAY, np.zeros((N, 1), int), demand[:, None], flows, Prices.of(terms, IDS, DAY)).profit[:, 0]
+def profit(order, demand, terms):
+    """Profit of ordering up to `order` in each period, from an empty shop [series, time]."""
+    order, demand = (np.reshape(units, (N, -1)) for units in (order, demand))
+    time = demand.shape[1]
+    system = InventorySystem(Supply.of(terms, IDS), Start.empty(N))
+    flows = play(system, demand, {t: Rule(order[:, t]) for t in range(time)})
+    dates = pd.date_range(DAY[0], periods=time, freq="W-MON")
+    return Ledger(IDS, dates, np.zeros((N, time), int), demand, flows, Prices.of(terms, IDS, dates)).profit
 
 
-def quantities(seed=2):
+def quantities(time=1, seed=2):
+    """Demand and orders [series, time]: whole units and parts of them."""
     rng = np.random.default_rng(seed)
-    return rng.integers(0, 40, N).astype(float), rng.integers(0, 40, N).astype(float)
+    demand, order = rng.integers(0, 40, (2, N, time)).astype(float)
+    order[::3] += rng.random((len(order[::3]), time))
+    return demand, order
+
+
+def newsvendor(order, demand, terms):
+    """Newsvendor loss [series, time], currency."""
+    costs = terms.unit_costs(IDS)
+    per_period = UnitCosts(np.asarray(costs.underage)[:, None], np.asarray(costs.overage)[:, None])
+    return Newsvendor().value(demand, order, per_period)
 
 
 def test_profit_lost_against_a_perfect_order_is_the_newsvendor_loss():
     demand, order = quantities()
     terms = economics()
     regret = profit(demand, demand, terms) - profit(order, demand, terms)
-    loss = Newsvendor().value(demand, order, terms.unit_costs(IDS))
+    loss = newsvendor(order, demand, terms)
     assert regret == pytest.approx(loss, abs=1e-9)
     assert (loss > 0).sum() > N / 2
+
+
+@pytest.mark.parametrize("lead", [0, 1, 3])
+def test_identity_holds_in_every_period_for_goods_that_sell_in_one(lead):
+    demand, order = quantities(time=9)
+    terms = economics(lead_time=lead)
+    perfect = np.roll(demand, -lead, axis=1)  # what is ordered now is sold `lead` periods later
+    regret = (profit(perfect, demand, terms) - profit(order, demand, terms))[:, lead:]
+    loss = newsvendor(order[:, : 9 - lead], demand[:, lead:], terms)
+    assert regret == pytest.approx(loss, abs=1e-9)
+    assert (loss > 0).sum() > N * (9 - lead) / 2
+
+
+def test_perfect_foresight_of_a_board_is_the_perfect_order_of_the_identity():
+    demand, order = quantities(time=7)
+    terms, calendar = economics(), pd.date_range(DAY[0], periods=7, freq="W-MON")
+    market = Market(IDS, calendar, demand, demand, terms, step=1)
+    windows = RollingWindows(horizon=1, n_windows=5).over(calendar)
+    layout = board(market, windows, range(5), Start.empty(N), np.ones(N, dtype=bool))
+    order, demand = order[:, layout.times], demand[:, layout.times]
+    regret = perfect_board(market, layout).profit - profit(order, demand, terms)
+    assert regret == pytest.approx(newsvendor(order, demand, terms), abs=1e-9)
+    assert regret.shape == (N, 5)
 
 
 def test_best_constant_order_is_the_critical_ratio_quantile_of_demand():
@@ -58,10 +106,9 @@ def test_identity_is_allowed_to_differ_with_carry_over():
     terms = economics(shelf_life=np.inf)
     regret = profit(demand, demand, terms) - profit(order, demand, terms)
     # stock that keeps costs its holding, not its write-off
-    excess = np.maximum(order - demand, 0)
-    short = np.maximum(demand - order, 0)
-    costs = terms.unit_costs(IDS)
-    assert regret == pytest.approx(terms.field("holding", IDS) * excess + costs.underage * short, abs=1e-9)
+    excess, short = (np.maximum(units, 0)[:, 0] for units in (order - demand, demand - order))
+    expected = terms.field("holding", IDS) * excess + terms.unit_costs(IDS).underage * short
+    assert regret[:, 0] == pytest.approx(expected, abs=1e-9)
 
 
 def test_identity_is_allowed_to_differ_with_packs():
@@ -72,5 +119,6 @@ def test_identity_is_allowed_to_differ_with_packs():
 
 def test_identity_is_allowed_to_differ_with_lead_time():
     demand, order = quantities()
-    terms = economics()
-    assert profit(order, demand, terms, lead=1) == pytest.approx(-terms.field("goodwill", IDS) * demand)
+    terms = economics(lead_time=1)
+    goodwill = terms.field("goodwill", IDS)[:, None]
+    assert profit(order, demand, terms) == pytest.approx(-goodwill * demand)  # the order is not there yet

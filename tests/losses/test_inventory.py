@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast_eval.simulate import Ledger, Prices, Supply, play
+from forecast_eval.simulate import InventorySystem, Ledger, Prices, Rule, Start, Supply, play
 from losses import Newsvendor, UnitCosts
 
 torch = pytest.importorskip("torch")
@@ -37,15 +37,18 @@ def world(seed, whole=False, reviews=0.7):  # noqa: FBT002 - a test's world
 
 
 def hard(terms, stock, demand, levels):
-    """Flows and profit of the hard simulator without packs and smallest orders."""
+    """Flows and profit [series, time] of the hard simulator without packs and smallest orders."""
+    n, time = demand.shape
     life = np.where(np.isinf(terms.shelf_life), 0, terms.shelf_life).astype(int)
-    supply = Supply(terms.lead_time, life, np.zeros(N), np.zeros(N), stock.on_hand, stock.in_transit)
-    flows = play(demand, levels, supply)
-    money = [np.broadcast_to(v if np.ndim(v) > 1 else v[:, None], (N, T)) for v in
+    supply = Supply.plain(n, lead_time=terms.lead_time, shelf_life=life)
+    system = InventorySystem(supply, Start(stock.on_hand, stock.in_transit))
+    flows = play(system, demand, {t: Rule(levels[:, t]) for t in range(time)})
+    money = [np.broadcast_to(v if np.ndim(v) > 1 else v[:, None], (n, time)) for v in
              (terms.price, terms.unit_cost, terms.salvage, terms.holding, terms.goodwill)]  # fmt: skip
-    dates = pd.date_range("2026-01-05", periods=T, freq="W-MON")
-    ids = np.arange(N).astype(str).astype(object)
-    return flows, Ledger(ids, dates, np.zeros((N, T), int), demand, flows, Prices(*money, underage=money[0])).profit
+    dates = pd.date_range("2026-01-05", periods=time, freq="W-MON")
+    ids = np.arange(n).astype(str).astype(object)
+    prices = Prices(*money, underage=money[0])
+    return flows, Ledger(ids, dates, np.zeros((n, time), int), demand, flows, prices).profit
 
 
 def of(array, dtype=torch.float64):
@@ -62,13 +65,34 @@ def test_forward_money_is_the_ledgers_profit(seed, whole):
     assert abs(profit).max() > 1
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_money_is_the_ledgers_for_every_lead_time_with_every_shelf_life(seed):
+    lead, life = (grid.ravel() for grid in np.meshgrid(np.arange(6), [0, 1, 2, 3, 4, 5, 7, np.inf]))
+    n, rng = len(lead), np.random.default_rng(seed)
+    cost, transit = rng.uniform(1, 10, n), rng.uniform(0, 9, (n, 4))
+    terms = InventoryTerms(
+        price=cost * rng.uniform(0.8, 3, n), unit_cost=cost, salvage=cost * rng.uniform(-0.3, 0.8, n),
+        holding=rng.uniform(0.01, 1, n), goodwill=rng.uniform(0, 3, n), lead_time=lead, shelf_life=life,
+    )  # fmt: skip
+    stock, demand = Stock(rng.uniform(0, 30, n), transit), rng.uniform(0, 9, (n, 40))
+    levels = np.where(rng.random((n, 40)) < 0.7, rng.uniform(0, 9, (n, 40)) * (lead[:, None] + 1), np.nan)
+    lost, (flows, profit) = (
+        InventoryLoss(terms)(of(levels), of(demand), start=stock),
+        hard(terms, stock, demand, levels),
+    )
+    assert lost.numpy() == pytest.approx(-profit, abs=1e-6)
+    wastes = np.isfinite(life) & (life > 0)
+    assert (flows.wasted[wastes].sum(axis=1) > 0).mean() > 0.9
+    assert (flows.sold.sum(axis=1) > 0).all()
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.booleans())
 def test_flows_are_the_hard_simulators(seed, whole):
     terms, stock, demand, levels = world(seed, whole)
     soft = InventoryLoss(terms).play(of(levels), of(demand), start=stock)
     flows = hard(terms, stock, demand, levels)[0]
-    for name in flows.__slots__:
+    for name in soft.__slots__:
         assert getattr(soft, name).numpy() == pytest.approx(getattr(flows, name), abs=1e-9), name
 
 

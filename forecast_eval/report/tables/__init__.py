@@ -1,0 +1,28 @@
+"""Frames in, tables of ready text out: the page template only lays them out.
+
+A value that could not be computed is printed as "n/a", never left out and never as 0.
+"""
+
+from .cells import Table, texts
+from .evidence import SkuTable, accuracy, bounds, drawn, paired, waterfall, worst
+from .models import effort, groups, leaderboard, ledger, missing, segments, service, settings
+
+__all__ = [
+    "SkuTable",
+    "Table",
+    "accuracy",
+    "bounds",
+    "drawn",
+    "effort",
+    "groups",
+    "leaderboard",
+    "ledger",
+    "missing",
+    "paired",
+    "segments",
+    "service",
+    "settings",
+    "texts",
+    "waterfall",
+    "worst",
+]
