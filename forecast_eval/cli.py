@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import JustifyMethod
     from rich.progress import TaskID
     from rich.table import Table
 
@@ -255,13 +256,14 @@ def _judged(config: Config, inputs: Inputs, windows: Sequence[Window]) -> str:
 
 
 def _table(*names: str) -> Table:
-    """Make a table that fits 100 columns: the model and its setting whole, numbers to the right."""
+    """Make a table that fits 100 columns: a long setting breaks into lines, numbers stay whole and to the right."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for name in names:
-        table.add_column(name, no_wrap=True, justify="left" if name in ("model", "setting") else "right")
+        side: JustifyMethod = "left" if name in {"model", "setting"} else "right"
+        table.add_column(name, no_wrap=name != "setting", justify=side)
     return table
 
 

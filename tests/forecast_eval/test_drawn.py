@@ -35,17 +35,22 @@ SAMPLING = Sampling(80)
 SOURCE = Drawn("plain", PATHS)
 
 
-def market(conventions=None, **columns):
-    """Every mix of lead time, shelf life and review period, with prices that change, and every cost."""
+def market(conventions=None, *, later_price=None, **columns):
+    """Every mix of lead time, shelf life and review period, with every cost.
+
+    later_price : from ten days before the end on.
+    """
     rng, n = np.random.default_rng(2), np.arange(SERIES)
     demand = rng.poisson(np.linspace(3, 30, SERIES)[:, None], (SERIES, PERIODS)).astype(float)
     table = pd.DataFrame({
-        "unique_id": IDS, "unit_cost": 5.0, "salvage": 0.5, "holding": 0.4, "goodwill": 0.7, "order_cost": 1.3,
-        "lead_time": n % 3, "shelf_life": np.array([np.inf, 1, 3, 2])[n % 4],
+        "unique_id": IDS, "price": 9.0, "unit_cost": 5.0, "salvage": 0.5, "holding": 0.4, "goodwill": 0.7,
+        "order_cost": 1.3, "lead_time": n % 3, "shelf_life": np.array([np.inf, 1, 3, 2])[n % 4],
         "review_period": np.array([1, 2, 4, 8])[n // 2 % 4], "pack_size": 1 + n % 2,
     } | columns)  # fmt: skip
-    dated = [table.assign(ds=ds, price=price) for ds, price in ((CALENDAR[0], 9.0), (CALENDAR[-10], 7.5))]
-    return Market(IDS, CALENDAR, demand, demand, Economics.of(pd.concat(dated)), STEP, conventions or Conventions())
+    if later_price is not None:
+        changes = [(CALENDAR[0], 9.0), (CALENDAR[-10], later_price)]
+        table = pd.concat([table.assign(ds=ds, price=price) for ds, price in changes])
+    return Market(IDS, CALENDAR, demand, demand, Economics.of(table), STEP, conventions or Conventions())
 
 
 def forecasts(of, error, seed=5, *, spread=1.0):
@@ -120,7 +125,7 @@ def asked():
 
 @pytest.mark.parametrize("policy", [OrderUpToCoverage(0.8), ProjectedNewsvendor(Coverage(0.8))], ids=["rule", "decide"])
 def test_money_is_that_of_single_plays_of_the_drawn_courses(policy):
-    of = market()
+    of = market(later_price=7.5)
     rows = table(of, policies=(policy,))
     money, fill = by_hand(of, models(of), policy)
     own = rows.loc[["plain", "sharp"]]
@@ -188,7 +193,7 @@ def test_best_earner_comes_first_and_differences_are_to_the_incumbent(asked):
 
 
 def test_one_luck_for_all_spreads_the_total_wider():
-    alone, together = (table(drawn=Drawn("plain", 200, together=shared)) for shared in (False, True))
+    alone, together = (table(drawn=Drawn("plain", 100, together=shared)) for shared in (False, True))
 
     def width(rows):
         return rows["profit_high"] - rows["profit_low"]

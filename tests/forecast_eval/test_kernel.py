@@ -358,7 +358,7 @@ def test_a_projection_of_true_demand_is_the_stock_that_is_there(order, arrival):
     one = InventorySystem(Supply.plain(5, lead_time=lead, shelf_life=life, lifo_share=0.5), start, says)
     demand = rng.poisson(3.0, (5, 9)).astype(float)
     flows = play(one, demand, {0: Rule(np.full(5, 16.0)), 1: lambda view: views.append(view) or np.zeros(5)})
-    when = 1 + views[0].supply.lead_time
+    when = 1 + lead + (arrival == "after_demand" and order == "before_demand")
     there = flows.on_hand[np.arange(5), when - 1]
     if arrival == "before_demand":
         there = there + flows.received[np.arange(5), when]

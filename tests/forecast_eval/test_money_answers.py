@@ -428,12 +428,12 @@ def test_nobody_earns_more_than_perfect_foresight_where_customers_wait(says):
 
 def test_perfect_foresight_orders_what_will_be_worth_it_at_its_own_prices():
     world = market()
-    late = CALENDAR[-9]
+    late = CALENDAR[-5]
     terms = world.economics.frame.drop(columns="review_period").assign(goodwill=0.0)
     frame = pd.concat([terms.assign(ds=ds, price=price)
                        for ds, price in ((CALENDAR[0], 5.0), (late, 9.0))])  # fmt: skip
     world = replace(world, economics=Economics.of(frame))
     result = judge(world, models(world), plan(), versus())
     perfect = perfect_board(world, result.judged)
-    assert perfect.flows.ordered[:, perfect.dates < CALENDAR[-11]].sum() == 0  # nothing is earned before
+    assert perfect.flows.ordered[:, perfect.dates < CALENDAR[-6]].sum() == 0  # nothing is earned before
     assert perfect.profit[perfect.scored].sum() > result.ledgers["sharp"].profit[perfect.scored].sum() > 0
