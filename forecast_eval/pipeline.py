@@ -170,7 +170,18 @@ def judged_of(config: Config, inputs: Inputs, windows: tuple[Window, ...]) -> li
     """
     market = market_of(config, inputs)
     market.needs_horizon(config.backtest.horizon)
+    _needs_forecasts(config, config.backtest.horizon - max(market.offsets))
     return judged_cutoffs(market, windows, config.simulate.judged)[1]
+
+
+def _needs_forecasts(config: Config, left: int) -> None:
+    """Raise InputError where a policy asks for more periods than the last order that follows a cutoff has left."""
+    asked = [n for p in config.simulate.policies if isinstance(p, PeriodsOfSupplySpec) for n in p.periods]
+    refuse([
+        Fault("horizon-too-short", f"{n} periods of supply are more than the {left} that the last order before the next "
+              "cutoff has a forecast of", "simulate.policies", "lower periods, or raise backtest.horizon")
+        for n in asked if n > left
+    ])  # fmt: skip
 
 
 def _fits(config: Config, history: History) -> None:

@@ -106,4 +106,14 @@ def play_orders(market: Market, layout: Board, orders: Orders) -> Ledger:
     ids, demand = market.unique_ids[rows], market.demand[np.ix_(rows, layout.times)]
     flows = play(market.system(rows, layout.start.rows(rows)), demand, orders)
     prices = Prices.of(market.economics, ids, dates)
-    return Ledger(ids, dates, layout.governing, demand, flows, prices, market.conventions, market.lead_time[rows])
+    return Ledger(
+        ids,
+        dates,
+        layout.governing,
+        demand,
+        flows,
+        prices,
+        market.conventions,
+        market.lead_time[rows],
+        market.review_period[rows],
+    )

@@ -60,6 +60,7 @@ class Ledger:
     flows : of one course of demand, or means over many: money is linear in them, so that both give the right mean.
     lead_time : [series] periods from an order to the first that it governs. Orders and their cost then stand in that
         period, beside what the order brought; None leaves them where they were placed.
+    review_period : [series] periods between orders, where several may follow one cutoff; None is one order a cutoff.
 
     By default money is booked when goods are sold or written off, so that stock carried over costs its holding only:
     profit = price * sold - unit_cost * sold - (unit_cost - salvage) * wasted - holding * on_hand
@@ -76,6 +77,7 @@ class Ledger:
     prices: Prices
     conventions: Conventions = field(default_factory=Conventions)
     lead_time: Ints | None = None
+    review_period: Ints | None = None
 
     def __post_init__(self) -> None:
         """Take the warm-up out of what is governed."""

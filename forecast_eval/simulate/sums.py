@@ -146,7 +146,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cycles:
-    """Order cycles: the periods of a series that one cutoff's order governs.
+    """Order cycles: the periods of a series that one order governs.
 
     Of mean flows over scenarios `short` is a probability, and orders and demand vary as their means do.
 
@@ -169,6 +169,10 @@ class Cycles:
         order = np.argsort(codes, kind="stable")
         rows, times, codes = rows[order], times[order], codes[order]
         first = np.flatnonzero(np.diff(codes, prepend=-1))
+        if ledger.review_period is not None:  # several orders may follow one cutoff
+            since = np.arange(len(codes)) - np.repeat(first, np.diff(first, append=len(codes)))
+            turn = since // ledger.review_period[rows]
+            first = np.flatnonzero(np.diff(codes, prepend=-1) | np.diff(turn, prepend=-1))
         short = np.maximum(ledger.flows.short, ledger.flows.short_cycles)[rows, times]
         pairs = sums.pairs(rows[first], times[first])
         return cls(

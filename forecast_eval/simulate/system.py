@@ -102,9 +102,10 @@ class Supply:
 
     @property
     def stands_alone(self) -> NDArray[np.bool_]:
-        """[series] whether what is on hand or in transit expires before an order placed now can be sold.
+        """[series] whether what is on hand expires before an order placed now can be sold.
 
-        Such goods are ordered for the periods of the order itself, whatever is there.
+        Such goods are ordered for the periods of the order itself, whatever is there. What is in transit may outlive
+        that by shelf life less review period; it is left out all the same, which earned more than to count it.
         """
         return (self.shelf_life > KEEPS) & (self.shelf_life <= self.lead_time)
 

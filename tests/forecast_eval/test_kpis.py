@@ -240,3 +240,17 @@ def test_unknown_figures_and_shapes_are_refused():
         ValueError, match=r"shape \(12,\); give \[series\], \[1, time\] or \[series, time\] of \(6, 12\)"
     ):
         kpi_table(ledger(), DATES.to_numpy(), days_per_period=7)
+
+
+def test_each_order_is_a_cycle_where_several_follow_one_cutoff():
+    """Two orders a cutoff, of two periods each; the shortage in one of the four cycles is of that one alone."""
+    supply = Supply.plain(1, review_period=2)
+    flows = play(InventorySystem(supply, Start.empty(1)), np.array([[1.0, 1, 1, 9, 1, 1, 1, 1]]), Rule(np.array([4.0])))
+    money = {n: np.array([[1.0]]) for n in ("price", "unit_cost", "salvage", "holding", "goodwill", "underage")}
+    dates = pd.date_range("2026-01-05", periods=8)
+    book = Ledger(
+        np.array(["a"]), dates, np.array([[0] * 4 + [1] * 4]), np.array([[1.0, 1, 1, 9, 1, 1, 1, 1]]), flows,
+        Prices(**money), review_period=np.array([2]),
+    )  # fmt: skip
+    assert kpis(book, 1.0, 1.0)["cycle_service_level"] == 0.75
+    assert kpis(replace(book, review_period=None), 1.0, 1.0)["cycle_service_level"] == 0.5
