@@ -178,8 +178,8 @@ def _needs_forecasts(config: Config, left: int) -> None:
     """Raise InputError where a policy asks for more periods than the last order that follows a cutoff has left."""
     asked = [n for p in config.simulate.policies if isinstance(p, PeriodsOfSupplySpec) for n in p.periods]
     refuse([
-        Fault("horizon-too-short", f"{n} periods of supply are more than the {left} that the last order before the next "
-              "cutoff has a forecast of", "simulate.policies", "lower periods, or raise backtest.horizon")
+        Fault("horizon-too-short", f"{n} periods of supply are more than the {left} that a forecast still has at the "
+              "last order before the next cutoff", "simulate.policies", "lower periods, or raise backtest.horizon")
         for n in asked if n > left
     ])  # fmt: skip
 

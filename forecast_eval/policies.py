@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backtest import Fault, InputError
 from backtest.adapters.named_objects import current, source_of
 from backtest.faults import nearest, refuse
@@ -20,6 +22,7 @@ from .config import (
     PythonPolicySpec,
     ReorderPointSpec,
 )
+from .simulate import Rule
 from .simulate.policies import (
     CallablePolicy,
     CappedBaseStock,
@@ -35,11 +38,13 @@ from .simulate.policies import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from .config import PolicySpec, WasteConsciousSpec
-    from .simulate import Decide, Outlook, Policy, Rule
+    from .simulate import Decide, Outlook, Policy, View
     from .simulate.policies import Service
 
     Aimed = NewsvendorSpec | ReorderPointSpec | CappedSpec | WasteConsciousSpec | ProjectedSpec
@@ -125,8 +130,31 @@ class ImportedPolicy:
         return self.own.knob
 
     def rule(self, outlook: Outlook) -> Rule | Decide:
-        """What it says."""
-        return self.own.rule(outlook)
+        """What it says.
+
+        Raises InputError where it fails, or where that is no rule and no decision of every series.
+        """
+        said = self._asked(lambda: self.own.rule(outlook))
+        if isinstance(said, Rule):
+            return said
+        series = len(outlook.supply)
+
+        def decide(view: View) -> NDArray[np.float64]:
+            wanted = np.asarray(self._asked(lambda: said(view)), dtype=float)
+            if wanted.shape != (series,):
+                raise self._fault(f"gave quantities of shape {wanted.shape}, and ({series},) are asked for")
+            return wanted
+
+        return decide
+
+    def _asked(self, say: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it says
+        try:
+            return say()
+        except Exception as error:
+            raise self._fault(f"failed: {type(error).__name__}: {error}") from error
+
+    def _fault(self, what: str) -> InputError:
+        return InputError([Fault("policy", f"{self.object} {what}", PLACE, "mend the policy")])
 
 
 def imported_policy(name: str, params: dict[str, Any] | None = None, *, folder: Path | None = None) -> ImportedPolicy:

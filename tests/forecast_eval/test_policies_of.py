@@ -1,5 +1,7 @@
 """Laws of the policies of a config: every setting becomes a policy, and one's own are found and checked."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -160,3 +162,21 @@ def test_params_that_a_policy_refuses_are_a_fault_of_the_config():
     wrong = {"kind": "python", "object": "forecast_eval.simulate.policies:ReorderPoint", "params": {"lot": -2.0}}
     with pytest.raises(InputError, match=r"simulate\.policies\.0\.object: .*:ReorderPoint refuses its params: lot=-2"):
         policies_of(specs(wrong))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return 7.0", "failed: TypeError: policy"),
+        ("return Rule(np.ones(2))", "'order_up_to': (2,)"),
+        ("return lambda view: np.ones(3)", "gave quantities of shape (3,), and (5,) are asked for"),
+        ("return lambda view: view.demand", "failed: AttributeError"),
+    ],
+)
+def test_what_a_policy_of_the_users_own_says_is_checked(tmp_path, body, words):
+    code = f"import numpy as np\nfrom forecast_eval.simulate import Rule\n\ndef odd(outlook):\n    {body}\n"
+    (tmp_path / "odd_policy.py").write_text(code)
+    policy = imported_policy("odd_policy:odd", folder=tmp_path)
+    with pytest.raises(InputError, match="mend the policy") as error:
+        policy.rule(SimpleNamespace(supply=Supply.plain(5)))(object())
+    assert words in str(error.value)
