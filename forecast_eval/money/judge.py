@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..inference import Interval
-    from ..simulate import Board, Ledger, Market, Outlooks, Policy, Predictions
+    from ..simulate import Board, Conventions, Ledger, Market, Outlooks, Policy, Predictions
     from .asked import Plan, Versus
     from .boards import Boards
 
@@ -130,7 +130,7 @@ def _notes(plan: Plan, compare: Comparison, laid: Boards, settings: pd.DataFrame
         f"{len(judged.cutoffs)} cutoffs; weeks that hang together beyond a block make them too narrow. "
         "The best of several models is partly the luckiest.",
         *edges(settings),
-        "Stock left after the last judged period is not written off; see the end stock of each model.",
+        _end_stock(compare.market.conventions),
     )
 
 
@@ -141,3 +141,10 @@ def _clusters(compare: Comparison) -> str:
     if len(names) != len(numbers):
         return ", by ".join(f"{n} group(s) of series" for n in numbers) + " (stores, where they are known)"
     return ", by ".join(f"{n} {name}(s)" for name, n in zip(names, numbers, strict=True))
+
+
+def _end_stock(says: Conventions) -> str:
+    """What becomes of the stock after the last judged period."""
+    if says.stock_value == "none":
+        return "Stock left after the last judged period is not written off; see the end stock of each model."
+    return f"Stock at the start and after the last judged period is valued at its {says.stock_value}."
