@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from .markets import hidden_demand, hidden_periods
 from .money import Blending, Drawn, Plan, Questions, Versus, clustering, judge
 from .policies import policies_of
-from .simulate import Sampling
+from .simulate import Sampling, kpi_table
+from .simulate.books import scored_of
 from .simulate.dense import predictions
 
 if TYPE_CHECKING:
@@ -24,6 +27,28 @@ def simulated(session: Session) -> Money:
         run.read("forecasts"), session.windows, market.unique_ids, models=tuple(session.config.forecasters), paths=paths
     )
     return judge(market, models, plan_of(session, market), versus_of(session, market), session.on("simulate"))
+
+
+def kpis_by_group(session: Session, result: Money) -> pd.DataFrame:
+    """Key figures of each model by SKU, by period and by every static column of scores and clusters.
+
+    Returns model, axis, group, n_series and the figures of `simulate.KPIS`; money and units are per week of the whole
+    play, so that the groups of an axis add up to the model's.
+    """
+    config, history = session.config, session.inputs.history
+    columns = tuple(dict.fromkeys((*config.score.by, *versus_of(session, session.market).cluster_columns)))
+    scored = scored_of(result.judged.governing, session.market.conventions)
+    weeks = float(scored.sum(axis=1).mean()) / history.periods_per_week
+    tables = []
+    for model, ledger in result.ledgers.items():
+        static = history.static.reindex(ledger.unique_ids)
+        axes = {"unique_id": ledger.unique_ids, "ds": ledger.dates.strftime("%Y-%m-%d").to_numpy()[None]}
+        axes |= {name: static[name].astype(str).to_numpy() for name in columns}
+        for axis, groups in axes.items():
+            table = kpi_table(ledger, groups, days_per_period=7.0 / history.periods_per_week, weeks=weeks)
+            tables.append(table.reset_index().assign(model=model, axis=axis))
+    every = pd.concat(tables, ignore_index=True).astype({"group": str})
+    return every[["model", "axis", *(name for name in every.columns if name not in {"model", "axis"})]]
 
 
 def plan_of(session: Session, market: Market) -> Plan:

@@ -16,7 +16,7 @@ from backtest.stages import Stages
 from .build import settings_of, windows_of
 from .config import PeriodsOfSupplySpec, load_config
 from .forecasters import forecasters_of
-from .judging import simulated
+from .judging import kpis_by_group, simulated
 from .markets import market_of
 from .money import judged_cutoffs
 from .policies import policies_of
@@ -268,6 +268,7 @@ def _simulate(session: Session) -> None:
     run.write("money", result.money)
     run.write("segments", result.segments)
     run.write("paired", result.paired)
+    run.write("kpis", kpis_by_group(session, result))
     for part in fields(result.answers):
         run.write(part.name, getattr(result.answers, part.name))
     ledger = pd.concat(

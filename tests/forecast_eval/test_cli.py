@@ -88,6 +88,17 @@ def test_run_ends_with_the_sentence_the_tables_and_the_report(shop, call):
     assert "<html" in (done / "report.html").read_text(encoding="utf-8")
 
 
+def test_key_figures_of_every_axis_add_up_to_the_models_money(shop, call):
+    call("simulate", "shop.yaml")
+    kpis, money = (pd.read_parquet(only_run(shop) / f"tables/{name}.parquet") for name in ("kpis", "money"))
+    assert {"unique_id", "ds", "store"} <= set(kpis["axis"])
+    for name in ("profit", "waste", "lost_units"):
+        total = kpis.groupby(["axis", "model"])[name].sum().unstack("model")  # noqa: PD010 - two keys to a table
+        expected = money.set_index("model")[name]
+        for _, row in total.iterrows():
+            assert row.to_dict() == pytest.approx(expected.to_dict()), name
+
+
 def test_timeline_shows_the_newest_forecast_of_each_period(shop, call):
     call("simulate", "shop.yaml", "--set", "report.timeline=[S0/K0]")
     rows = timeline(open_session(only_run(shop)))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecast_eval.simulate import InventorySystem, Start, play
 from forecast_eval.simulate.feasible import feasible
 from forecast_eval.simulate.system import Supply, Truck
 
@@ -96,3 +97,18 @@ def test_nothing_is_changed_in_place():
     feasible(wanted, terms, position, Truck(groups, np.full(3, 10.0)))
     assert np.array_equal(wanted, before[0], equal_nan=True)
     assert np.array_equal(position, before[1])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_kernel_orders_what_is_feasible(seed):
+    rng, n = np.random.default_rng(seed), 12
+    supply = Supply.plain(
+        n, lead_time=1, pack_size=rng.choice([0.0, 1.0, 4.0, 6.5], n), min_order=rng.choice([0.0, 3.0, 10.0], n),
+        shelf_capacity=rng.choice([np.inf, 15.0, 30.0], n),
+    )  # fmt: skip
+    on_hand, wanted = rng.integers(0, 20, n).astype(float), rng.normal(8.0, 9.0, n)
+    truck = Truck(np.arange(n) % 3, np.array([20.0, 45.0, 1e9]))
+    one = InventorySystem(supply, Start(on_hand, np.zeros((n, 0))), truck=truck)
+    ordered = play(one, np.zeros((n, 1)), {0: lambda _: wanted}).ordered[:, 0]
+    assert ordered == pytest.approx(feasible(wanted, supply, on_hand, truck))
+    assert ordered.any()
