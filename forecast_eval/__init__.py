@@ -15,6 +15,7 @@ _HOMES = {
     "Interval": "inference",
     "Run": "store",
     "State": "read",
+    "evaluate": "scores",
     "load_config": "config",
     "read_inputs": "read",
     "run": "pipeline",

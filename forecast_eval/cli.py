@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from .terminal.console import Bars, complain, say, show, table_of, wrapped
+from .terminal.faults import show_faults, warn
+from .terminal.results import show_facts, show_money, show_plan, show_usage
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import JustifyMethod
-    from rich.progress import TaskID
-    from rich.table import Table
 
     from backtest import Window
 
@@ -53,25 +53,38 @@ def check(
         bool, typer.Option("--leakage", help="Perturb everything after a cutoff, and see that no forecast moves.")
     ] = False,
     series: Annotated[int, typer.Option(min=1, help="Series to probe with, chosen at random.")] = 200,
+    json: Annotated[
+        str | None, typer.Option("--json", help="Write every fault to a JSON file; - is standard output, alone.")
+    ] = None,
 ) -> None:
-    """Check config and data, and say what is in them; with --leakage, that no forecaster sees the future."""
+    """Check config and data, and say what is in them and odd about them; exit code 1 where the quality gate says no."""
+    from backtest import InputError
+
     from .config import load_config
     from .pipeline import checked
-    from .quality import data_facts
+    from .quality import data_facts, gate_of
     from .store import find_run
 
+    if leakage and json == "-":
+        raise typer.BadParameter("the table of --leakage goes to standard output too: give --json a file")
     folder = target.is_dir()
-    config = load_config(target / "config.yaml" if folder else target, changes or [])
-    base = Path(find_run(target).manifest["base"]) if folder else target.parent
-    inputs, _, windows = checked(config, base)
-    span = f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}"
-    cutoffs = f"{span}; judged: {_judged(config, inputs, windows)}"
-    _facts((*data_facts(inputs), ("cutoffs", cutoffs), ("forecasters", ", ".join(config.forecasters))))
-    for warning in inputs.warnings:
-        _say(f"warning: {warning}")
-    _say("No fault found.")
+    try:
+        config = load_config(target / "config.yaml" if folder else target, changes or [])
+        base = Path(find_run(target).manifest["base"]) if folder else target.parent
+        inputs, _, windows = checked(config, base)
+    except InputError as error:
+        show_faults(error.faults, "refused", json)
+        raise
+    if json != "-":
+        span = f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}"
+        cutoffs = f"{span}; judged: {_judged(config, inputs, windows)}"
+        show_facts((*data_facts(inputs), ("cutoffs", cutoffs), ("forecasters", ", ".join(config.forecasters))))
+    gate = gate_of(inputs.warnings)
+    show_faults(inputs.warnings, gate, json, of=len(inputs.history.unique_ids))
     if leakage:
         _probe(config, inputs, base, series)
+    if gate == "failed":
+        raise typer.Exit(REFUSED)
 
 
 @app.command()
@@ -84,7 +97,9 @@ def backtest(
 ) -> None:
     """Make the forecasts of every forecaster at every cutoff."""
     if plan:
-        _show_plan(target, changes, runs)
+        from .planned import planned
+
+        show_plan(planned(target, changes or [], root=runs))
         return
     _advance(target, changes, runs, "backtest", fresh=fresh)
 
@@ -108,6 +123,24 @@ def report(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh
 
 
 @app.command()
+def scorecard(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+    """Hold every model against the limits of the config's scorecard, and write one page for those who decide."""
+    from .pipeline import advance, open_session
+    from .scorecard import asked, review_of
+    from .terminal.scorecard import shown
+
+    with Bars() as bars:
+        session = open_session(target, changes or [], root=runs, upto="simulate", fresh=fresh, progress=bars)
+        asked(session)
+        advance(session, "simulate")
+    warn(session.inputs)
+    for part in shown(review_of(session)):
+        show(part)
+    say(f"Run: {session.run.path}")
+    _show_scorecard(session)
+
+
+@app.command()
 def order(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config_file: ConfigFile,
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
@@ -122,21 +155,49 @@ def order(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """Write the orders to place now, given stock on hand and in transit."""
     from .config import load_config
     from .order import order_file, orders, replaced
+    from .quality import judged, stop
     from .read import read_inputs
 
     config = load_config(config_file, changes or [])
     data = replaced(config.data, history=history, in_stock=in_stock, state=state)
-    inputs = read_inputs(data, config_file.parent, config.seed)
-    with _progress() as show:
+    inputs = stop(judged(config, read_inputs(data, config_file.parent, config.seed)))
+    with Bars() as bars:
         table = orders(
             config.model_copy(update={"data": data}), inputs, config_file.parent,
-            units=runs / config.name / "units", progress=lambda what, done, total: show("order", what, done, total),
+            units=runs / config.name / "units", progress=lambda what, done, total: bars("order", what, done, total),
         )  # fmt: skip
-    for warning in inputs.warnings:
-        _complain(f"warning: {warning}", "yellow")
+    warn(inputs)
     frame = order_file(table, config, inputs, config_file.parent)
     _write_csv(frame, out)
-    _say(f"{len(frame)} rows, {table['order'].sum():,.0f} units ordered for {(table['order'] > 0).sum()} series: {out}")
+    say(f"{len(frame)} rows, {table['order'].sum():,.0f} units ordered for {(table['order'] > 0).sum()} series: {out}")
+
+
+@app.command()
+def metrics(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Metrics to show whole, or: diff RUN_A RUN_B.", show_default=False)
+    ] = None,
+    catalogue: Annotated[list[Path] | None, typer.Option(help="YAML of a team's metrics, too.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Metrics of a config, too.")] = None,
+    yaml: Annotated[bool, typer.Option("--yaml", help="As YAML, to copy and extend.")] = False,  # noqa: FBT002
+) -> None:
+    """Show the catalogue of metrics, or whole definitions; `metrics diff RUN_A RUN_B`: what changed between two runs.
+
+    A diff exits with 0 whatever it finds, and with 2 where a directory is no run.
+    """
+    from .terminal import catalogue as shown
+
+    if names and names[0] == "diff":
+        for line in shown.compared(names[1:]):
+            say(line)
+        return
+    known = shown.known_metrics(catalogue or [], config)
+    found = shown.chosen(known, names or [])
+    if yaml:
+        say(shown.as_yaml(found).rstrip())
+        return
+    for part in shown.definitions(found) if names else shown.listed(known):
+        show(part)
 
 
 def main() -> NoReturn:
@@ -144,7 +205,7 @@ def main() -> NoReturn:
     try:
         app()  # exits by itself, with 2 for a command that does not exist
     except KeyboardInterrupt:
-        _complain("stopped; start the same command again and it goes on")
+        complain("stopped; start the same command again and it goes on")
         sys.exit(STOPPED)
     except Exception as error:  # noqa: BLE001 - the last door: nothing may leave it as a bare traceback
         sys.exit(_explain(error))
@@ -155,88 +216,86 @@ def _explain(error: Exception) -> int:
     from backtest import ForecasterFailedError, WorkerLostError
     from backtest.faults import InputError, summary
 
+    from .quality import GateError, as_lines, verdict
+
+    if isinstance(error, GateError):
+        for line in (*as_lines(error.faults), verdict(error.faults)):
+            complain(wrapped(line))
+        return REFUSED
     if isinstance(error, InputError):
         for line in summary(error.faults):
-            _complain(line)
+            complain(line)
         return BAD_INPUT
     if isinstance(error, ForecasterFailedError):
-        _complain(f"{error}; finished work is kept. Mend it, or set backtest.on_failure to skip or fallback")
+        complain(f"{error}; finished work is kept. Mend it, or set backtest.on_failure to skip or fallback")
         return BAD_INPUT
     if isinstance(error, WorkerLostError):
-        _complain(f"{error}; see backtest.workers and backtest.shard")
+        complain(f"{error}; see backtest.workers and backtest.shard")
         return BAD_INPUT
     if isinstance(error, OSError):
-        _complain(f"{error.filename or 'a file'}: cannot read or write: {error.strerror or error}; make it possible")
+        complain(f"{error.filename or 'a file'}: cannot read or write: {error.strerror or error}; make it possible")
         return BAD_INPUT
     import traceback
 
-    _complain("".join(traceback.format_exception(error)))
-    _complain("this is a fault of forecast-eval, not of your input: please report it with the lines above")
+    complain("".join(traceback.format_exception(error)))
+    complain("this is a fault of forecast-eval, not of your input: please report it with the lines above")
     return OUR_FAULT
 
 
 def _advance(target: Path, changes: list[str] | None, runs: Path, upto: Step, *, fresh: bool) -> None:
     from .pipeline import advance, open_session
 
-    with _progress() as show:
-        session = open_session(target, changes or [], root=runs, upto=upto, fresh=fresh, progress=show)
+    with Bars() as bars:
+        session = open_session(target, changes or [], root=runs, upto=upto, fresh=fresh, progress=bars)
         missing = advance(session, upto)
-    for warning in session.inputs.warnings:
-        _complain(f"warning: {warning}", "yellow")
+    warn(session.inputs)
     if not missing:
-        _say("Nothing has changed since this run was made; --fresh makes it again.")
+        say("Nothing has changed since this run was made; --fresh makes it again.")
     _show(session, upto)
-
-
-def _show_plan(target: Path, changes: list[str] | None, runs: Path) -> None:
-    from .planned import planned
-
-    what = planned(target, changes or [], root=runs)
-    table = _table("cutoff", "fit", "known from", "forecast", "to", "series", "ended", "not begun")
-    for row in what.windows.to_dict("records"):
-        dates = [row[name].strftime(what.date_format) for name in ("cutoff", "known_from", "first", "last")]
-        late = f" ({row['unknown']} unknown)" if row["unknown"] else ""
-        counts = (f"{row[name]:,}" for name in ("series", "ended", "not_begun"))
-        table.add_row(dates[0], "yes" if row["fitted"] else "", *dates[1:3], dates[3] + late, *counts)
-    _print(table)
-    units = _table("model", "units of work", "finished")
-    for model, (every, finished) in what.units.items():
-        units.add_row(model, f"{every:,}", f"{finished:,}")
-    _print(units)
-    _say(what.words)
 
 
 def _show(session: Session, upto: Step) -> None:
     run = session.run
     for failure in (*run.manifest["failures"], *run.manifest.get("left_out", ())):
-        _complain(f"failed: {failure}", "yellow")
+        complain(f"failed: {failure}", "yellow")
     for note in run.manifest.get("fallbacks", ()) if upto == "backtest" else ():
-        _complain(f"note: {note}", "yellow")
+        complain(f"note: {note}", "yellow")
     if upto == "score":
-        _show_scores(session)
+        from .terminal.scores import shown
+
+        for part in shown(session):
+            show(part)
     if upto in ("backtest", "score"):
-        _show_usage(session)
+        show_usage(session)
     if upto in ("simulate", "report"):
-        _show_money(session)
-    _say(f"Run: {run.path}")
+        show_money(session)
+    say(f"Run: {run.path}")
     if upto == "report":
-        _say(f"Report: {run.path / 'report.html'}")
+        say(f"Report: {run.path / 'report.html'}")
+        if session.config.scorecard is not None:
+            _show_scorecard(session)
+
+
+def _show_scorecard(session: Session) -> None:
+    from .scorecard import review_of, write_scorecard
+
+    say(f"Scorecard: {write_scorecard(review_of(session), session.run.path / 'scorecard.html')}")
 
 
 def _probe(config: Config, inputs: Inputs, base: Path, series: int) -> None:
     """Show what the leak probe found; exit 1 where a forecaster leaks, fails, or differs from itself."""
     from .probe import leakage
 
-    with _progress() as show:
+    with Bars() as bars:
         found = leakage(
-            config, inputs, base, series=series, progress=lambda what, done, total: show("probe", what, done, total)
+            config, inputs, base, series=series, progress=lambda what, done, total: bars("probe", what, done, total)
         )
-    table = _table("model", "cutoffs probed", "verdict")
+    table = table_of("model", "cutoffs probed", "verdict")
     table.columns[2].justify, table.columns[2].no_wrap = "left", False
     for own in found:
         table.add_row(own.model, ", ".join(f"{c:%Y-%m-%d}" for c in own.cutoffs) or "none", str(own))
-    _print(table)
-    _say("Out of the probe's reach: forecasts made elsewhere, and files that a forecaster reads by itself.")
+    show(table)
+    say("Out of the probe's reach: forecasts made elsewhere, and files that a forecaster reads by itself.")
     if any(own.proven_wrong for own in found):
         raise typer.Exit(REFUSED)
 
@@ -255,84 +314,6 @@ def _judged(config: Config, inputs: Inputs, windows: Sequence[Window]) -> str:
     return f"the last {len(judged)}"
 
 
-def _table(*names: str) -> Table:
-    """Make a table that fits 100 columns: a long setting breaks into lines, numbers stay whole and to the right."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for name in names:
-        side: JustifyMethod = "left" if name in {"model", "setting"} else "right"
-        table.add_column(name, no_wrap=name != "setting", justify=side)
-    return table
-
-
-def _show_scores(session: Session) -> None:
-    scores = session.run.read("scores")
-    total = scores[scores["axis"] == "total"]
-    names = session.config.score.metrics
-    table = _table("model", *(name.replace("_", " ") for name in names))
-    for model, part in total.groupby("model", sort=False):
-        values = part.set_index("metric")["value"]
-        table.add_row(str(model), *(f"{values[name]:,.3g}" for name in names))
-    _print(table)
-
-
-def _show_usage(session: Session) -> None:
-    from .summary import usage
-
-    table = _table("model", "fit s", "predict s", "ms a series", "peak MB", "failures")
-    for row in usage(session.run).to_dict("records"):
-        numbers = [row[name] for name in ("fit_seconds", "predict_seconds", "latency_ms", "peak_mb")]
-        table.add_row(row["model"], *("n/a" if n != n else f"{n:,.4g}" for n in numbers), f"{row['failures']}")  # noqa: PLR0124
-    _print(table)
-
-
-def _share(value: float) -> str:
-    return "n/a" if value != value else f"{value:.1%}"  # noqa: PLR0124 - NaN
-
-
-def _show_money(session: Session) -> None:
-    from .summary import leaderboard, sentence_of
-
-    metrics = tuple(m for m in ("rmse",) if m in session.config.score.metrics)
-    percent = f"{session.config.compare.confidence:.0%}"
-    table = _table("model", *map(str.upper, metrics), "setting", "fill", "profit/week", f"difference ({percent})")
-    for row in leaderboard(session.run, metrics).to_dict("records"):
-        gap = f"{row['difference']:+,.0f} ({row['low']:+,.0f} to {row['high']:+,.0f})"
-        table.add_row(
-            row["model"], *(f"{row[m]:,.3g}" for m in metrics), row["setting"], _share(row["fill_rate"]),
-            f"{row['profit']:,.0f}", "incumbent" if row["is_incumbent"] else gap,
-        )  # fmt: skip
-    _print(table)
-    _say(sentence_of(session.run, session))
-
-
-class _progress:  # noqa: N801 - a context manager, used as a function
-    """Progress bars on the error stream, one a step."""
-
-    def __enter__(self) -> Self:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bars = Progress(
-            TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=False,
-        )  # fmt: skip
-        self._tasks: dict[str, TaskID] = {}
-        self._bars.__enter__()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, step: str, what: str, done: int, total: int) -> None:
-        """Move the bar of a step."""
-        if step not in self._tasks:
-            self._tasks[step] = self._bars.add_task(step, total=total)
-        self._bars.update(self._tasks[step], completed=done, total=total, description=f"{step}: {what}")
-
-
 def _write_csv(frame: object, out: Path) -> None:
     import pandas as pd
 
@@ -347,28 +328,3 @@ def _write_csv(frame: object, out: Path) -> None:
         raise InputError([
             Fault("unwritable", f"cannot write: {error.strerror or error}", str(out), "give a writable --out")
         ]) from error  # fmt: skip
-
-
-def _facts(facts: tuple[tuple[str, str], ...]) -> None:
-    from rich.table import Table
-
-    table = Table(show_header=False)
-    for name, value in facts:
-        table.add_row(name, value)
-    _print(table)
-
-
-def _print(what: object) -> None:
-    from rich.console import Console
-
-    console = Console()
-    console.width = min(console.width, 100) if console.is_terminal else 100
-    console.print(what)
-
-
-def _say(text: str) -> None:
-    typer.echo(text)
-
-
-def _complain(text: str, colour: str = "red") -> None:
-    typer.secho(text, err=True, fg=colour)

@@ -109,12 +109,16 @@ class Economics:
         late_share : probability that an order which is due is a period later still [0..1].
         lifo_share : share of the customers who take the freshest unit [0..1]; the others take the oldest.
     warnings : prices below cost, which are odd but happen.
+    source : name of the file, or of what else the terms come from.
+    rows : [rows of the frame] row of the file that each stands in, or None where there is no file.
 
     Build it with `Economics.of`.
     """
 
     frame: pd.DataFrame
     warnings: tuple[Fault, ...] = ()
+    source: str = "economics"
+    rows: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, frame: Any, *, origin: Origin | None = None) -> Economics:  # noqa: ANN401 - narwhals' frames
@@ -144,7 +148,9 @@ class Economics:
         # what is wrong by itself is not compared with other columns
         sound = (full[["price", "unit_cost", "holding", "shelf_life"]] >= 0).all(axis=1)
         warnings = refuse(faults + _price_faults(full[sound], origin))
-        return cls(full[[*key, *DEFAULTS]].sort_values(key, kind="stable").reset_index(drop=True), warnings)
+        ordered = full[[*key, *DEFAULTS]].sort_values(key, kind="stable")
+        rows = None if origin.rows is None else origin.rows[ordered.index]
+        return cls(ordered.reset_index(drop=True), warnings, origin.source, rows)
 
     def covers(self, unique_ids: NDArray[np.object_], source: str = "economics") -> None:
         """Raise InputError with every series that has no row here."""

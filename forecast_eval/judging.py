@@ -36,7 +36,8 @@ def kpis_by_group(session: Session, result: Money) -> pd.DataFrame:
     play, so that the groups of an axis add up to the model's.
     """
     config, history = session.config, session.inputs.history
-    columns = tuple(dict.fromkeys((*config.score.by, *versus_of(session, session.market).cluster_columns)))
+    named = (*config.score.by, *versus_of(session, session.market).cluster_columns)
+    columns = tuple(dict.fromkeys(name for name in named if name in history.static.columns))
     scored = scored_of(result.judged.governing, session.market.conventions)
     weeks = float(scored.sum(axis=1).mean()) / history.periods_per_week
     tables = []

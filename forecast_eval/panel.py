@@ -29,7 +29,9 @@ from .config import resolved_path
 from .covariates import read_covariates, twice_faults
 from .layout import Long, open_mapped, read_long, shares_of, text_of, with_unique_id
 from .leading_zeros import without_leading_zeros
+from .matching import lacking_faults
 from .periods import read_calendar
+from .places import Places
 from .told import Axes, numbers_or_words
 
 if TYPE_CHECKING:
@@ -51,6 +53,15 @@ MEASURES = {
 
 def read_history(data: Data, base: Path) -> tuple[History, pd.DataFrame]:
     """Read sales with in_stock and static columns, and the id columns of each series as the file has them.
+
+    What `read_panel` reads, without the places of the values.
+    """
+    history, ids, _ = read_panel(data, base)
+    return history, ids
+
+
+def read_panel(data: Data, base: Path) -> tuple[History, pd.DataFrame, Places]:
+    """Read sales with in_stock and static columns, the id columns as the file has them, and where each value stands.
 
     The id columns are static columns too, under their own names where nothing maps them to another.
 
@@ -91,7 +102,7 @@ def read_history(data: Data, base: Path) -> tuple[History, pd.DataFrame]:
     warnings = refuse(faults)
     assert history is not None
     history = covariates.ahead(history, known_future)
-    return replace(history, warnings=(*history.warnings, *warnings)), sales.ids
+    return replace(history, warnings=(*history.warnings, *warnings)), sales.ids, Places.of(sales, history)
 
 
 def read_demand(data: Data, base: Path, history: History | None) -> pd.DataFrame | None:
@@ -105,7 +116,7 @@ def read_demand(data: Data, base: Path, history: History | None) -> pd.DataFrame
     if history is None:
         refuse(measure.faults)
         return measure.frame
-    refuse([*measure.faults, *_lacking(history.frame[KEY].assign(needed=True), measure)])
+    refuse([*measure.faults, *lacking_faults(history.frame[KEY].assign(needed=True), measure)])
     return history.frame[KEY].merge(measure.frame, on=KEY, how="left")
 
 
@@ -210,34 +221,10 @@ def _with_stock(frame: pd.DataFrame, sales: Long, stock: Long | None) -> tuple[p
     keys = frame[KEY].assign(ds=dates_of(frame["ds"]))
     needed = np.arange(len(keys)) < len(sales.frame)
     needed &= ~is_empty(frame["y"]).to_numpy() if "y" in frame else True  # plans are of periods without stock
-    faults = [*stock.faults, *_lacking(keys.assign(needed=needed).dropna(), stock)]
+    faults = [*stock.faults, *lacking_faults(keys.assign(needed=needed).dropna(), stock)]
     joined = keys.merge(stock.frame, on=KEY, how="left")["in_stock"]
     # what is still missing stands in a fault already
     return frame.assign(in_stock=joined.fillna(1.0).to_numpy()), faults
-
-
-def _lacking(wanted: pd.DataFrame, measure: Long) -> list[Fault]:
-    """Faults of rows of the history that a measure lacks, and a warning for what it has beyond them.
-
-    wanted : unique_id, ds, needed: whether the row must be there.
-    """
-    source = measure.origin.source
-    told = measure.frame[KEY]
-    both = wanted.drop_duplicates(KEY).merge(told, on=KEY, how="left", indicator=True)
-    found = both["_merge"] == "both"
-    missing = both[~found & both["needed"]]
-    whole = set(missing["unique_id"]) - set(told["unique_id"])
-    spare = len(told) - int(found.sum())
-    faults = [
-        Fault("no-row", f"no row for unique_id={uid!r}", source, "every series of the history needs its rows")
-        for uid in sorted(whole)
-    ] + [
-        Fault("no-row", f"no row for unique_id={uid!r}, ds={ds:%Y-%m-%d}", source,
-              "every row of the history needs one")
-        for uid, ds in missing.loc[~missing["unique_id"].isin(whole), KEY].itertuples(index=False)
-    ]  # fmt: skip
-    note = Fault("unused-rows", f"{spare} rows are of no row of the history", source, "nothing, if meant", "warning")
-    return [*faults, note] if spare else faults
 
 
 def _axes(sales: Long, static: pd.DataFrame, calendar: Calendar | None) -> Axes:

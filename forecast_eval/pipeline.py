@@ -20,11 +20,14 @@ from .judging import kpis_by_group, simulated
 from .markets import market_of
 from .money import judged_cutoffs
 from .policies import policies_of
-from .quality import data_facts, fingerprint
+from .quality import counted, data_facts, fingerprint, judged, stop
 from .read import read_inputs
-from .scores import METRICS, metrics_named, score
-from .scores.observed import observed
+from .scorecard.groups import check_scorecard
+from .scores.catalogue import key_figures
+from .scores.context import column_faults
+from .scores.definitions import definitions_of
 from .scores.trending import trending
+from .scoring import metrics_of, scored
 from .store import Run, find_run, open_run
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from .config import Config
     from .read import Inputs
+    from .scores import Metric
     from .simulate import Market
 
 Step = Literal["backtest", "score", "simulate", "report"]
@@ -63,6 +67,7 @@ class Session:
 
     config: Config
     inputs: Inputs
+    metrics: tuple[Metric, ...]
     forecasters: Mapping[str, Forecaster | Derived]
     windows: tuple[Window, ...]
     run: Run
@@ -99,8 +104,8 @@ def run(
     root : folder of all runs.
     fresh : start a new run whatever there is; else the newest one with the same config and data goes on.
 
-    Raises InputError for bad input before anything expensive runs, `backtest.ForecasterFailedError` where a
-    forecaster fails and the config says stop.
+    Raises InputError for bad input and `forecast_eval.quality.GateError` for data that its gate stops, before anything
+    expensive runs, `backtest.ForecasterFailedError` where a forecaster fails and the config says stop.
     """
     session = open_session(target, overrides, root=root, upto=upto, fresh=fresh, progress=progress)
     advance(session, upto)
@@ -132,20 +137,25 @@ def open_session(
     config = load_config(target / "config.yaml" if existing else target, overrides)
     base = Path(existing.manifest["base"]) if existing else target.parent
     inputs, forecasters, windows = checked(config, base)
+    stop(inputs)
     if upto in ("simulate", "report"):
         judged_of(config, inputs, windows)
     data = fingerprint(inputs, forecasters, policies_of(config.simulate.policies, folder=base))
     if existing is not None and existing.manifest["data"] != data:
         raise InputError([Fault("data-changed", "the data is not what this run was made from", str(target),
                                 "run the YAML config again: it starts a new run")])  # fmt: skip
-    directory = existing or open_run(config, base, data, root=root, fresh=fresh)
-    return Session(config, inputs, forecasters, windows, directory, base, progress)
+    metrics = metrics_of(config, base)
+    directory = existing or open_run(config, base, [data, *(m.version for m in metrics)], root=root, fresh=fresh)
+    return Session(config, inputs, metrics, forecasters, windows, directory, base, progress)
 
 
 def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | Derived], tuple[Window, ...]]:
-    """Inputs, forecasters and windows of a config, every fault of them found before anything runs."""
+    """Inputs, forecasters and windows of a config, every fault of them found before anything runs.
+
+    The warnings of the inputs have been judged: one whose severity is error stops a run.
+    """
     faults: list[Fault] = []
-    attempt(lambda: metrics_named(config.score.metrics), faults)
+    attempt(lambda: metrics_of(config, base), faults)
     inputs = attempt(lambda: read_inputs(config.data, base, config.seed), faults)
     if inputs is None:
         raise InputError(faults)
@@ -155,11 +165,12 @@ def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | 
     if forecasters is not None and windows is not None:
         attempt(lambda: Stages.of(forecasters, windows_of(config.backtest), history.calendar), faults)
     attempt(lambda: policies_of(config.simulate.policies, folder=base), faults)
+    attempt(lambda: check_scorecard(config, base, history), faults)
     attempt(lambda: _fits(config, history), faults)
     refuse(faults)
     assert forecasters is not None
     assert windows is not None
-    return inputs, forecasters, windows
+    return judged(config, inputs, windows), forecasters, windows
 
 
 def judged_of(config: Config, inputs: Inputs, windows: tuple[Window, ...]) -> list[int]:
@@ -185,14 +196,14 @@ def _needs_forecasts(config: Config, left: int) -> None:
 
 
 def _fits(config: Config, history: History) -> None:
-    named = [("score.by", c) for c in config.score.by]
-    named += [("compare.cluster", c) for c in config.compare.clusters or ()]
+    named = [("compare.cluster", c) for c in config.compare.clusters or ()]
     truck, others = config.simulate.truck, config.simulate.substitution
     named += [] if truck is None else [("simulate.truck.by", truck.by)]
     named += [] if others is None else [("simulate.substitution.by", c) for c in others.by]
     timeline = config.report.timeline if isinstance(config.report.timeline, tuple) else ()
     supply = [n for p in config.simulate.policies if isinstance(p, PeriodsOfSupplySpec) for n in p.periods]
     refuse([
+        *column_faults(config.score, history.static),
         *(Fault("horizon-too-short", f"{n} periods of supply are more than horizon={config.backtest.horizon}",
                 "simulate.policies", "lower periods, or raise backtest.horizon")
           for n in supply if n > config.backtest.horizon),
@@ -233,6 +244,7 @@ def _backtest(session: Session) -> None:
         failures=failures_in_words(result, config.backtest.fallback),
         fallbacks=notes_in_words(result),
         usage={model: _usage(used) for model, used in result.usage.items()},
+        quality=counted(session.inputs.warnings),
     )
 
 
@@ -249,16 +261,17 @@ def _usage(used: Usage) -> dict[str, float | None]:
 
 
 def _score(session: Session) -> None:
-    config, inputs = session.config, session.inputs
-    frame = observed(
-        session.run.read("forecasts"), inputs.history, inputs.economics,
-        hidden_demand=config.score.hidden_demand, windows=session.windows, trending=session.trending,
-    )  # fmt: skip
-    axes: dict[str, str | None] = {"total": None, "trend": "trend", "cutoff": "cutoff", "step": "step"}
-    axes |= {name: f"static.{name}" for name in config.score.by}
-    metrics = metrics_named(config.score.metrics)
-    session.run.write("scores", score(frame, metrics, axes))
-    session.run.record("score", metrics={m.name: m.version for m in metrics})
+    found, run = scored(session), session.run
+    run.write("scores", found.scores)
+    run.write("calibration", found.calibration)
+    run.write("leaderboard", found.leaderboard)
+    run.write_definitions(definitions_of([*session.metrics, *key_figures().values()]))
+    run.record(
+        "score",
+        metrics={m.name: m.version for m in session.metrics},
+        exploded=found.exploded,
+        score_notes=list(found.notes),
+    )
 
 
 def _simulate(session: Session) -> None:
@@ -281,7 +294,7 @@ def _simulate(session: Session) -> None:
     run.write("ledger", ledger[["model", "policy", *(c for c in ledger.columns if c not in ("model", "policy"))]])
     best = str(result.money["model"].iloc[0])
     scores = run.read("scores")
-    metric, accurate = most_accurate(scores[scores["model"].isin(result.money["model"])])
+    metric, accurate = most_accurate(scores[scores["model"].isin(result.money["model"])], session.metrics)
     other = _other(best, accurate, session.config.compare.incumbent, list(result.money["model"]))
     gap = result.best_versus(best, other)
     left_out = [f"{model} was left out of the money: {why}" for model, why in result.left_out.items()]
@@ -306,22 +319,25 @@ def _other(best: str, accurate: str, incumbent: str, ranking: list[str]) -> str:
     return next((m for m in (accurate, incumbent, *ranking) if m != best), best)
 
 
-def most_accurate(scores: pd.DataFrame) -> tuple[str, str]:
+def most_accurate(scores: pd.DataFrame, metrics: Sequence[Metric]) -> tuple[str, str]:
     """Name of a metric and the model that is best on it; the first metric stands in where RMSE was not asked for."""
     name = "rmse" if "rmse" in set(scores["metric"]) else str(scores["metric"].iloc[0])
     total = scores[(scores["axis"] == "total") & (scores["metric"] == name)].set_index("model")["value"]
     if total.isna().all():
         raise InputError([Fault("nothing-to-score", f"no model has a {name}: all demand is hidden or unknown", "score",
                                 "set score.hidden_demand: as_is, or look at in_stock")])  # fmt: skip
-    distance = {"lower": total, "higher": -total, "zero": total.abs()}[METRICS[name].direction]
-    return name.upper().replace("_", " "), str(distance.idxmin())
+    metric = next(m for m in metrics if m.name == name)
+    return name.upper().replace("_", " "), str(total.map(metric.distance).idxmin())
 
 
 def _report(session: Session) -> None:
     from .report import write_report
+    from .scorecard import review_of, write_scorecard
     from .summary import facts_of, tables_of
 
     write_report(tables_of(session), facts_of(session), session.run.path / "report.html")
+    if session.config.scorecard is not None:
+        write_scorecard(review_of(session), session.run.path / "scorecard.html")
     session.run.record("report")
 
 

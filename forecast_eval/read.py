@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,9 @@ from backtest.schemas import HISTORY, NUMBER, at_least_zero, checked, column, du
 from .config import resolved_path
 from .economics import Economics
 from .layout import open_mapped, with_unique_id
-from .panel import read_demand, read_history
+from .panel import read_demand, read_history, read_panel
 from .periods import read_calendar
+from .places import Places
 from .simulate.system import Start
 from .terms import late_prices, read_economics
 
@@ -60,7 +62,8 @@ class Inputs:
     demand : unique_id, ds, demand: the truth for every row of the history, where it is known from elsewhere.
     state : stock to start from, or None.
     ids : the id columns as in the files, indexed by unique_id, to write files in the user's own columns.
-    warnings : faults that do not stop the work.
+    warnings : faults that do not stop the work; those of `forecast_eval.quality` too, once they have been judged.
+    places : where the values of the history stand in their files.
     """
 
     history: History
@@ -69,6 +72,7 @@ class Inputs:
     state: State | None
     ids: pd.DataFrame
     warnings: tuple[Fault, ...]
+    places: Places = field(default_factory=partial(Places, "history"))
 
 
 def read_inputs(data: Data, base: Path, seed: int) -> Inputs:
@@ -82,11 +86,12 @@ def read_inputs(data: Data, base: Path, seed: int) -> Inputs:
     if data.world is not None:
         return _from_world(data, data.world, seed)
     faults: list[Fault] = []
-    panel = attempt(lambda: read_history(data, base), faults)
+    panel = attempt(lambda: read_panel(data, base), faults)
     # without a panel the other files are still checked, each by itself
-    history, ids = panel or (
+    history, ids, places = panel or (
         None,
         pd.DataFrame(columns=list(data.id), index=pd.Index([], name="unique_id", dtype=object), dtype=object),
+        Places("history"),
     )
     demand = attempt(lambda: read_demand(data, base, history), faults)
     economics = attempt(lambda: _economics(data, base, ids, history), faults)
@@ -95,7 +100,7 @@ def read_inputs(data: Data, base: Path, seed: int) -> Inputs:
     assert history is not None
     assert economics is not None
     warnings = (*history.warnings, *economics.warnings, *(() if state is None else state.warnings))
-    return Inputs(history, economics, demand, state, ids, warnings)
+    return Inputs(history, economics, demand, state, ids, warnings, places)
 
 
 def read_state(spec: StateTable, path: Path, ids: pd.DataFrame) -> State:
@@ -210,7 +215,8 @@ def _from_world(data: Data, world: World, seed: int) -> Inputs:
     uids = history.static.index
     ids = pd.DataFrame({"unique_id": uids}, index=uids)
     warnings = (*history.warnings, *economics.warnings)
-    return Inputs(history, economics, market.demand, None, ids, warnings)
+    return Inputs(history, replace(economics, source="the world"), market.demand, None, ids, warnings,
+                  Places("the world"))  # fmt: skip
 
 
 __all__ = [

@@ -16,7 +16,11 @@ _TRAINING = {
     "as_is": "sales are taken for demand",
     "fill": "demand is the mean of the last four stocked periods",
 }
-_SCORES = {"as_is": "sales are taken for demand", "masked": "they are left out"}
+_SCORES = {
+    "as_is": "sales are taken for demand",
+    "masked": "they are left out",
+    "censored": "demand was at least what was sold, so that a forecast above it is not wrong",
+}
 _SIMULATION = {
     **_TRAINING,
     "masked": "they are played with the mean of the last four stocked periods as demand, and not judged",

@@ -17,13 +17,14 @@ import yaml
 from backtest import Fault, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from backtest import Failure
 
     from .config import Config
 
-FORMAT = 3  # raise it when tables or manifest change: older runs are then not taken for new ones
+FORMAT = 4  # raise it when tables or manifest change: older runs are then not taken for new ones
 LIBRARIES = ("forecast-eval", "numpy", "pandas", "numba", "statsforecast", "mlforecast", "lightgbm")
 
 
@@ -52,9 +53,9 @@ class Run:
         """Whether a table has been written."""
         return self._table(table).is_file()
 
-    def read(self, table: str) -> pd.DataFrame:
-        """Read a table of the run."""
-        return pd.read_parquet(self._table(table))
+    def read(self, table: str, *, cutoff: pd.Timestamp | None = None) -> pd.DataFrame:
+        """Read a table of the run, or its rows of one cutoff."""
+        return pd.read_parquet(self._table(table), filters=None if cutoff is None else [("cutoff", "==", cutoff)])
 
     def write(self, table: str, frame: pd.DataFrame) -> None:
         """Write a table, whole or not at all."""
@@ -68,6 +69,10 @@ class Run:
         manifest = self.manifest
         done = [s for s in manifest["steps"] if s != step] + [step]
         write_text(self.path / "manifest.json", _json(manifest | {"steps": done} | facts))
+
+    def write_definitions(self, definitions: Mapping[str, Any]) -> None:
+        """Keep what each metric of the run meant."""
+        write_text(self.path / "definitions.json", json.dumps(definitions, indent=2, sort_keys=True, default=repr))
 
     def write_failure(self, failure: Failure) -> None:
         """Keep the traceback of a forecaster that failed."""
@@ -91,20 +96,20 @@ def write_text(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def open_run(config: Config, base: Path, fingerprint: str, *, root: Path, fresh: bool = False) -> Run:
+def open_run(config: Config, base: Path, known: Sequence[str], *, root: Path, fresh: bool = False) -> Run:
     """Directory of the run with this config and data: the newest one there is, or a new one.
 
     base : folder to which the config's paths are relative.
-    fingerprint : hash of the data.
+    known : hash of the data, then the versions of the metrics.
     fresh : start a new one whatever there is.
 
     Raises InputError where the directory cannot be written.
     """
-    key = run_key(config, fingerprint)
+    key = run_key(config, known)
     home = root / config.name
     try:
         found = [] if fresh or not home.is_dir() else sorted(home.glob(f"*-{key}"))
-        return Run(found[-1]) if found else _new_run(home, key, config, base, fingerprint)
+        return Run(found[-1]) if found else _new_run(home, key, config, base, known[0])
     except OSError as error:
         raise InputError([Fault(
             "unwritable", f"cannot write the run directory: {error.strerror}", str(error.filename or home),
@@ -122,13 +127,13 @@ def find_run(path: Path) -> Run:
     return run
 
 
-def run_key(config: Config, fingerprint: str) -> str:
+def run_key(config: Config, known: Sequence[str]) -> str:
     """Short hash of everything that the results depend on."""
     text = _json(
         {
             "format": FORMAT,
             "config": config.model_dump(mode="json"),
-            "data": fingerprint,
+            "data": list(known),
             "version": version("forecast-eval"),
         }
     )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from backtest.faults import summary
+
 from .quality import data_facts
 from .report import ReportFacts, ReportTables
-from .scores import METRICS
+from .scoring import baseline_of
 from .stated import stated
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ def tables_of(session: Session) -> ReportTables:
         bounds=run.read("bounds"),
         worst=run.read("worst"),
         drawn=run.read("drawn"),
+        standings=run.read("leaderboard"),
+        calibration=run.read("calibration"),
     )
 
 
@@ -165,7 +169,7 @@ def facts_of(session: Session) -> ReportFacts:
     """Words and facts of the report."""
     config, run = session.config, session.run
     manifest = run.manifest
-    used = [METRICS[name] for name in config.score.metrics]
+    used = session.metrics
     return ReportFacts(
         title=config.report.title or config.name,
         sentence=sentence_of(run, session),
@@ -178,10 +182,13 @@ def facts_of(session: Session) -> ReportFacts:
             "Scores are over all cutoffs, money over the judged ones.",
             *stated(config, truth=session.inputs.demand is not None),
         ),
-        warnings=tuple(map(str, session.inputs.warnings)),
+        warnings=tuple(summary(session.inputs.warnings, 3)),
         failures=(*manifest["failures"], *manifest["left_out"]),
         facts=(*data_facts(session.inputs), *_run_facts(session)),
-        metrics=tuple((m.name, m.unit, m.direction, f"{m.meaning} {m.formula}.") for m in used),
+        exploded=tuple(manifest["exploded"].values()),
+        not_compared=tuple(manifest["score_notes"]),
+        baseline=baseline_of(config),
+        metrics=tuple((m.name, m.unit, m.direction, f"{m.question} {m.formula}.") for m in used),
     )
 
 

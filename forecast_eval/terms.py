@@ -75,10 +75,21 @@ def read_economics(
         )
         for value in sorted(set(wanted) - set(table["unique_id"]), key=str)
     ]
+    faults += [] if static is None else _spare(table["unique_id"], wanted, file.source)
     warnings = refuse(faults)
     assert terms is not None
     terms = replace(terms, warnings=(*warnings, *terms.warnings))
     return _spread(_changes(terms) if by_calendar else terms, wanted)
+
+
+def _spare(given: pd.Series[str], wanted: pd.Series[str], source: str) -> list[Fault]:
+    """Count the keys of the file that are of no series."""
+    known = given.dropna().unique()
+    spare = sorted(set(known) - set(wanted), key=str)
+    if not spare:
+        return []
+    what = f"{len(spare)} of {len(known)} keys are of no series of the history, such as {spare[0]!r}"
+    return [Fault("unused-economics", what, source, "nothing, if meant", "warning")]
 
 
 def _from_values(given: Mapping[str, float], shares: Mapping[str, float], ids: pd.DataFrame) -> Economics:
@@ -133,7 +144,8 @@ def _changes(terms: Economics) -> Economics:
     same = frame["unique_id"].eq(frame["unique_id"].shift())
     for name in DEFAULTS:
         same &= frame[name].eq(frame[name].shift()) | (frame[name].isna() & frame[name].shift().isna())
-    return replace(terms, frame=frame[~same].reset_index(drop=True))
+    rows = None if terms.rows is None else terms.rows[~same]
+    return replace(terms, frame=frame[~same].reset_index(drop=True), rows=rows)
 
 
 def late_prices(terms: Economics, starts: pd.Series[pd.Timestamp], source: str) -> tuple[Fault, ...]:
@@ -220,6 +232,9 @@ def _wanted(key: list[str], ids: pd.DataFrame, static: pd.DataFrame | None) -> p
 
 def _spread(terms: Economics, wanted: pd.Series[str]) -> Economics:
     series = pd.DataFrame({"unique_id": wanted.index, "key": wanted.to_numpy()})
-    frame = series.merge(terms.frame.rename(columns={"unique_id": "key"}), on="key").drop(columns="key")
+    given = terms.frame.rename(columns={"unique_id": "key"}).assign(row=np.arange(len(terms.frame)))
+    frame = series.merge(given, on="key").drop(columns="key")
     key = [c for c in ("unique_id", "ds") if c in frame]
-    return Economics(frame.sort_values(key, kind="stable").reset_index(drop=True), terms.warnings)
+    frame = frame.sort_values(key, kind="stable").reset_index(drop=True)
+    at = frame.pop("row").to_numpy()
+    return replace(terms, frame=frame, rows=None if terms.rows is None else terms.rows[at])

@@ -1,6 +1,6 @@
-"""The newsvendor loss and its slope over large arrays in main memory, compiled: one pass, no intermediate arrays.
+"""Losses over large arrays in main memory, compiled: one pass, no intermediate arrays.
 
-The digits are those of `losses.Newsvendor`, whose formula this is; a test compares the two.
+The formulas are those of `losses.Newsvendor` and `losses.Spec`; tests compare them.
 """
 
 from __future__ import annotations
@@ -82,3 +82,35 @@ def _slope(demand, forecast, terms, scale, out):  # type: ignore[no-untyped-def]
         # two selections in turn are vectorised, one within the other is not
         slope = gap if gap != gap else slope  # noqa: PLR0124 - NaN where demand is
         out[i] = weight.values[i * weight.step] * slope * scale
+
+
+@njit(nogil=True, cache=True)
+def spec_cost(demand, forecast, underage, overage):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - compiled
+    """SPEC of each period [series, period], currency; NaN for a series with a NaN or a negative forecast.
+
+    demand, forecast : [series, period] units; underage, overage : the same shape, currency per unit and period.
+    """
+    series, periods = demand.shape
+    out = np.full((series, periods), np.nan)
+    wanted, came = np.empty(periods), np.empty(periods)
+    for s in range(series):
+        units = deliveries = 0.0
+        known = True
+        for t in range(periods):
+            known = known and demand[s, t] == demand[s, t] and forecast[s, t] >= 0
+            units, deliveries = units + demand[s, t], deliveries + forecast[s, t]
+            wanted[t], came[t] = units, deliveries
+        if not known:
+            continue
+        for t in range(periods):
+            late = early = 0.0
+            i = t
+            while i >= 0 and wanted[i] > came[t]:  # both only grow: before these nobody waits
+                late += wanted[i] - came[t]
+                i -= 1
+            i = t
+            while i >= 0 and came[i] > wanted[t]:
+                early += came[i] - wanted[t]
+                i -= 1
+            out[s, t] = underage[s, t] * late + overage[s, t] * early
+    return out

@@ -48,3 +48,12 @@ def test_simulator_moves_the_units_that_a_numpy_loop_does():
     told = output("simulator.py", "--series", "300", "--scenarios", "4", "--repetitions", "1", "--part", "speed")
     assert "times NumPy, shelf life 5, 2 thread(s)" in told
     assert told.splitlines()[-1].startswith("Simulator: ")
+
+
+def test_scores_agree_with_utilsforecast_and_both_sizes_are_measured():
+    told = output("scores.py", "--series", "60", "--windows", "2", "--repetitions", "1")
+    assert "1,680 rows, 5 models, 5 metrics, by series" in told
+    assert "3,360 rows (60 series, 2 windows), 5 models with 5 quantiles each, 22 metrics" in told
+    assert re.search(
+        r"^Scores: times utilsforecast on 1 thread\(s\) [\d.]+ \(>= 5\); .*GB at M5's size", told, re.MULTILINE
+    )

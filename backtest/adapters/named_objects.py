@@ -25,9 +25,9 @@ FINGERPRINT, FOLDER = "__forecast_eval_source__", "__forecast_eval_folder__"
 PLACE = "forecasters"
 
 
-def _found(name: str, folder: str | None) -> tuple[Any, ModuleType]:
+def _found(name: str, folder: str | None, group: str) -> tuple[Any, ModuleType]:
     """Give the object of a name, and the module in which it was looked for."""
-    path, _, attribute = (_entry_point(name) if ":" not in name else name).partition(":")
+    path, _, attribute = (_entry_point(name, group) if ":" not in name else name).partition(":")
     module = _module(path, folder)
     try:
         return reduce(getattr, attribute.split("."), module), module
@@ -36,12 +36,12 @@ def _found(name: str, folder: str | None) -> tuple[Any, ModuleType]:
         raise refusal("unknown-object", f"{path} has no {attribute!r}", nearest(attribute, public)) from None
 
 
-def _entry_point(name: str) -> str:
-    known = {point.name: point.value for point in entry_points(group=GROUP)}
+def _entry_point(name: str, group: str) -> str:
+    known = {point.name: point.value for point in entry_points(group=group)}
     if name in known:
         return known[name]
     fix = nearest(name, known) if known else "install the package that has it, or write package.module:Object"
-    raise refusal("unknown-object", f"no installed package has an entry point {name!r} in {GROUP}", fix)
+    raise refusal("unknown-object", f"no installed package has an entry point {name!r} in {group}", fix)
 
 
 def _module(path: str, folder: str | None) -> ModuleType:
@@ -104,9 +104,12 @@ def _mark(names: set[str], folder: str | None) -> None:
             setattr(module, FOLDER, folder)
 
 
-def current(name: str, folder: str | None) -> tuple[Any, ModuleType]:
-    """Find an object; what lies in a config's folder is loaded again where it was edited since."""
-    found, module = _found(name, folder)
+def current(name: str, folder: str | None, *, group: str = GROUP) -> tuple[Any, ModuleType]:
+    """Find an object; what lies in a config's folder is loaded again where it was edited since.
+
+    name : "package.module:Object", or the name of an entry point of the group.
+    """
+    found, module = _found(name, folder, group)
     stale = [m for m in _modules_of(found, module) if getattr(m, FINGERPRINT, _digest(m)) != _digest(m)]
     if any(not hasattr(m, FOLDER) for m in stale):  # others may hold objects of an installed module
         raise changed(name)
@@ -114,7 +117,7 @@ def current(name: str, folder: str | None) -> tuple[Any, ModuleType]:
         for old in stale:
             importlib.reload(old)
     if stale:
-        found, module = _found(name, folder)
+        found, module = _found(name, folder, group)
     for loaded in _modules_of(found, module):
         setattr(loaded, FINGERPRINT, _digest(loaded))
     return found, module

@@ -25,6 +25,8 @@ from .policies import (
     ReorderPointSpec,
     WasteConsciousSpec,
 )
+from .quality import Quality
+from .scorecard import Scorecard, ScorecardMetric
 from .scores import Score, Trend
 from .simulate import AccuracySpec, Assumption, ConventionsSpec, DrawnSpec, Simulate, SubstitutionSpec, TruckSpec
 from .windows import Backtest
@@ -56,10 +58,13 @@ __all__ = [
     "ProjectedSpec",
     "PythonPolicySpec",
     "PythonSpec",
+    "Quality",
     "ReorderPointSpec",
     "Report",
     "ResidualQuantilesSpec",
     "Score",
+    "Scorecard",
+    "ScorecardMetric",
     "SeasonalAverageSpec",
     "Simulate",
     "StateTable",

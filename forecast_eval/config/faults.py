@@ -77,7 +77,7 @@ def _keys_at(root: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
         if isinstance(here, tuple):  # among several kinds the tag chooses; a name or a number before it does not
             kinds = {get_args(a.model_fields["kind"].annotation)[0]: a for a in here}
             here = kinds[part] if k == _tag_position(loc) else here
-        else:
+        elif isinstance(part, str):  # a number is a place in a list, whose section is known already
             here = _inner(here.model_fields[part].annotation)
     return list(here.model_fields)
 

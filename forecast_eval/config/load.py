@@ -13,6 +13,9 @@ from .data import Data
 from .faults import faults_of, together
 from .forecasters import ForecasterSpec
 from .money import Compare, Order
+from .quality import Quality
+from .read_yaml import read_yaml
+from .scorecard import Scorecard
 from .scores import Score
 from .section import Name, Section
 from .simulate import Simulate
@@ -41,11 +44,13 @@ class Config(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
     seed: Annotated[int, Field(ge=0)] = 1
     data: Data
+    quality: Quality = Quality()
     backtest: Backtest
     forecasters: Annotated[dict[Name, ForecasterSpec], Field(min_length=1)]
     score: Score = Score()
     simulate: Simulate = Simulate()
     compare: Compare
+    scorecard: Scorecard | None = None
     order: Order = Order()
     report: Report = Report()
 
@@ -56,6 +61,7 @@ class Config(Section):
             ("compare.incumbent", self.compare.incumbent),
             ("order.model", self.order.model),
             ("backtest.fallback", self.backtest.fallback),
+            ("score.baseline", self.score.baseline),
             ("simulate.drawn.model", None if drawn is None else drawn.model),
             *(("simulate.accuracy.models", name) for name in (accuracy and accuracy.models) or ()),
         ]
@@ -72,29 +78,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     Raises InputError with every fault: missing file, bad YAML, unknown key (with the nearest known one), bad value.
     """
-    if not path.is_file():
-        raise InputError([Fault("missing-file", "no such config file", str(path), "check the path")])
-    try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = " ".join(str(error).split())
-        raise InputError([Fault("bad-yaml", f"not YAML: {message}", str(path), "correct the line")]) from error
-    if not isinstance(tree, dict):
-        raise InputError([Fault("bad-yaml", "the config is not a mapping of keys", str(path), "see configs/demo.yaml")])
+    tree = read_yaml(path, "config file")
     for override in overrides:
         _set(tree, override)
     return config_of(tree, str(path))
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader for which a key that stands twice is an error, not the last one's win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        again = [key for k, key in enumerate(keys) if key in keys[:k]]
-        if again:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {again[0]!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 def config_of(tree: Mapping[str, Any], source: str) -> Config:

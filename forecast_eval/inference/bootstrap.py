@@ -224,10 +224,10 @@ def interval(
     estimate : [figure]; replicates : [replicate, figure].
 
     The replicates are centred on the estimate: a draw of few blocks repeats some of them, and the mean of roots that
-    RMSSE is comes out too small in it. The ends are their percentiles, drawn away from the estimate by the ratio of `Draws.quantile` to the
-    normal quantile: percentiles keep a figure's skewness, and the ratio makes up for few clusters or blocks, for which
-    they are known to be too narrow (Hesterberg 2015, The American Statistician 69). A replicate that has no value is
-    left out; with more than one in twenty of these, or nothing drawn, both ends are NaN.
+    RMSSE is comes out too small in it. The ends are their percentiles, drawn away from the estimate by the ratio of
+    `Draws.quantile` to the normal quantile: percentiles keep a figure's skewness, and the ratio makes up for few
+    clusters or blocks, for which they are known to be too narrow (Hesterberg 2015, The American Statistician 69). A
+    replicate that has no value is left out; with more than one in twenty of these, or nothing drawn, both ends are NaN.
 
     In simulations with strong effects of series and time, 8 to 300 clusters and 3 to 20 blocks, 95% intervals of a
     value held the truth in .89 to 1.00 of the runs, where percentiles alone held it in .80 to .92; those of a

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from losses import UnitCosts
-
-from ..scores.metrics import METRICS, Observations
+from ..scores.measures import Ratio
+from ..scores.observations import Cells, Observations
+from ..scores.window_sums import added
 from ..simulate import Predictions, outlooks
 from ..simulate.dense import actuals
 from .settings import play_best
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .boards import Boards
     from .comparison import Comparison
 
+WAPE = Ratio("absolute_error", "demand", factor=100.0)
 ACCURACY_COLUMNS = ("model", "share", "wape", "profit", "gain", "low", "high", "per_point")
 
 
@@ -99,7 +100,9 @@ def _wape(compare: Comparison, blend: Predictions, plan: Plan) -> float:
     rows = np.ix_(np.array(compare.judged.cutoffs), compare.judged.series)
     judged = compare.market.demand if plan.masked is None else np.where(plan.masked, np.nan, compare.market.demand)
     demand = actuals(judged, compare.market.calendar, plan.windows)[rows]
-    known, wape = ~np.isnan(demand), METRICS["wape"]
-    seen = Observations(demand[known], blend.point[rows][known], {}, UnitCosts(0.0, 0.0))  # it counts units, not money
-    numerator, denominator = wape.statistic(seen)
-    return float(wape.of(numerator.sum(keepdims=True), denominator.sum(keepdims=True))[0])
+    cells = Cells(
+        np.array([], dtype=object), compare.market.calendar[:0], demand.reshape(-1, demand.shape[-1]),
+        ~np.isnan(demand).reshape(-1, demand.shape[-1]),
+    )  # fmt: skip
+    parts = WAPE.parts(Observations(cells, blend.point[rows].reshape(cells.demand.shape)))
+    return float(WAPE.value(added(parts, cells.present).by_series.sum(axis=1)))

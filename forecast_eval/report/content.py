@@ -18,8 +18,13 @@ COLUMNS = {
     "accuracy": ("model", "share", "wape", "profit", "gain", "low", "high", "per_point"),
     "bounds": ("assumption", "model", "profit", "difference", "low", "high", "hidden_share"),
     "worst": ("model", "unique_id", "regret", "lost_sales", "waste", "holding_cost", "fill_rate"),
+    "standings": (
+        "model", "metric", "value", "low", "high", "difference", "difference_low", "difference_high", "skill",
+        "skill_low", "skill_high", "win_rate", "dm_p_holm", "tied",
+    ),
+    "calibration": ("model", "level", "share", "n_obs"),
     "drawn": ("model", "profit", "profit_low", "profit_high", "difference", "low", "high", "share_won", "fill_rate"),
-}
+}  # fmt: skip
 """Columns of the frames that a run has only where they were asked for."""
 
 
@@ -69,6 +74,8 @@ class ReportTables:
         fill_rate.
     drawn : model, profit (mean over drawn courses of demand), profit_low, profit_high (5 % and 95 % of them),
         difference, low, high, share_won (of the courses in which it earns more than the incumbent), fill_rate.
+    standings : one row a metric and model, the best of a metric first; see `forecast_eval.scores.Leaderboard`.
+    calibration : model, level (of a quantile), share (of demand that is not above it), n_obs.
     """
 
     scores: pd.DataFrame
@@ -83,6 +90,8 @@ class ReportTables:
     bounds: pd.DataFrame = field(default_factory=partial(empty, "bounds"))
     worst: pd.DataFrame = field(default_factory=partial(empty, "worst"))
     drawn: pd.DataFrame = field(default_factory=partial(empty, "drawn"))
+    standings: pd.DataFrame = field(default_factory=partial(empty, "standings"))
+    calibration: pd.DataFrame = field(default_factory=partial(empty, "calibration"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,9 @@ class ReportFacts:
     notes : stated assumptions and caveats.
     warnings : what the data checks found.
     failures : forecasters that failed.
+    exploded : forecasters whose forecasts were bounded before they were scored.
+    not_compared : what could not be compared on the metrics, in words.
+    baseline : the model that skill is measured against.
     facts : key and value of the run: series, periods, seed, versions, data fingerprint.
     metrics : name, unit, direction ("lower", "higher" or "zero" is better), plain description.
     """
@@ -111,3 +123,6 @@ class ReportFacts:
     failures: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     metrics: tuple[tuple[str, str, str, str], ...]
+    exploded: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
+    baseline: str = ""

@@ -66,6 +66,7 @@ def report_palette(tables: ReportTables, facts: ReportFacts) -> Palette:
     frames = (
         tables.money, tables.scores, tables.settings, tables.segments, tables.timeline,
         tables.waterfall, tables.paired, tables.accuracy, tables.bounds, tables.worst, tables.drawn,
+        tables.standings, tables.calibration,
     )  # fmt: skip
     return make_palette([str(name) for frame in frames for name in frame["model"].unique()], facts.incumbent)
 
@@ -89,6 +90,8 @@ def report_charts(tables: ReportTables, facts: ReportFacts) -> dict[str, Spec | 
         "drawn": charts.drawn(tables.drawn, palette, currency=currency),
         "bounds": charts.bounds(tables.bounds, palette, currency=currency),
         "accuracy": charts.accuracy(tables.accuracy, palette, currency=currency),
+        "skill": charts.skill(tables.standings, palette),
+        "calibration": charts.calibration(tables.calibration, palette),
     }
 
 
@@ -103,6 +106,8 @@ def _grids(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dict[s
         "groups": tabulate.groups(scores, facts=facts, palette=palette),
         "settings": tabulate.settings(tables.settings, palette=palette),
         "missing": tabulate.missing(scores),
+        "calibrated": [style for style in palette.styles if style.name in set(tables.calibration["model"])],
+        "standings": tabulate.standings(tables.standings, facts=facts, palette=palette),
     }
 
 

@@ -85,6 +85,8 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("cycle_service_level", "share", "order cycles without a shortage / order cycles", lambda s: s.cycles.served()),
     Kpi("period_service_level", "share", "periods of a series without a shortage / periods",
         lambda s: 1.0 - ratio(s["short"], s.cells)),
+    Kpi("stockout_rate", "share", "periods of a series with a shortage / periods: 1 - period_service_level",
+        lambda s: ratio(s["short"], s.cells)),
     Kpi("mean_stock", "units", "on_hand at the end of a period, all series together; not per week",
         lambda s: _mean(s, "on_hand")),
     Kpi("end_stock", "currency", "unit_cost * on_hand after the last scored period of each series; not per week",

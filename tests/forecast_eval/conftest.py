@@ -85,8 +85,30 @@ def make_full_run(names=MODELS, *, incumbent="SeasonalNaive", seed=7):
         tables, settings=settings, money=money.assign(**kpis), waterfall=_waterfall(money, rng),
         paired=_paired(money, incumbent, rng), accuracy=_accuracy(money, rng), bounds=_bounds(money, incumbent, rng),
         worst=_worst(tables.timeline, rng), drawn=_drawn(money, incumbent, rng),
+        standings=_standings(tables.scores, rng), calibration=_calibration(names, rng),
     )  # fmt: skip
     return full, facts
+
+
+def _standings(scores, rng):
+    total = scores[scores["axis"] == "total"].sort_values(["metric", "value"], kind="stable")
+    best = total.groupby("metric")["value"].transform("min")
+    skill = rng.uniform(-0.2, 0.3, len(total))
+    return total[["model", "metric", "value"]].assign(
+        low=0.9 * total["value"], high=1.1 * total["value"], difference=total["value"] - best,
+        difference_low=0.8 * (total["value"] - best), difference_high=1.4 * (total["value"] - best), skill=skill,
+        skill_low=skill - 0.05, skill_high=skill + 0.05, win_rate=0.5 + skill, dm_p_holm=rng.uniform(0, 1, len(total)),
+        tied=total["value"] < 1.05 * best,
+    )  # fmt: skip
+
+
+def _calibration(names, rng):
+    levels = (0.1, 0.25, 0.5, 0.75, 0.9)
+    return pd.DataFrame(
+        {"model": name, "level": level, "share": min(1.0, level * rng.uniform(0.9, 1.1)), "n_obs": 4160}
+        for name in names
+        for level in levels
+    )
 
 
 def _efficient(settings):

@@ -214,7 +214,7 @@ def test_series_of_a_wide_file_starts_at_its_first_cell(wide):
         ("1,007,1,0.25,NO", "1,007,1,25,NO", "in-stock-share", ", row 3, column 2026-01-12"),
         ("1,007,1,0.25,NO", "1,007,1,,NO", "no-row", ""),
         ("1,007,1,0.25,NO\n", "", "no-row", ""),
-        ("2026-01-19", "2026-01-26", "no-row", ""),
+        ("2026-01-19", "2026-01-26", "other-calendar", ""),
     ],
 )
 def test_in_stock_fault_has_its_place(wide, old, new, rule, place):

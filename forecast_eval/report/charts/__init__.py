@@ -7,6 +7,7 @@ as null, because NaN is not JSON. Names of models reach Vega as values and never
 from .costs import segment_costs, waterfall
 from .differences import bounds, money_difference, paired
 from .profits import accuracy, drawn
+from .scores import calibration, skill
 from .settings import frontier
 from .spec import Spec
 from .stock import timeline
@@ -15,11 +16,13 @@ __all__ = [
     "Spec",
     "accuracy",
     "bounds",
+    "calibration",
     "drawn",
     "frontier",
     "money_difference",
     "paired",
     "segment_costs",
+    "skill",
     "timeline",
     "waterfall",
 ]

@@ -6,6 +6,7 @@ A value that could not be computed is printed as "n/a", never left out and never
 from .cells import Table, texts
 from .evidence import SkuTable, accuracy, bounds, drawn, paired, waterfall, worst
 from .models import effort, groups, leaderboard, ledger, missing, segments, service, settings
+from .standings import standings
 
 __all__ = [
     "SkuTable",
@@ -22,6 +23,7 @@ __all__ = [
     "segments",
     "service",
     "settings",
+    "standings",
     "texts",
     "waterfall",
     "worst",

@@ -102,8 +102,8 @@ def segments(frame: pd.DataFrame, *, facts: ReportFacts, palette: Palette) -> li
 
 def groups(scores: pd.DataFrame, *, facts: ReportFacts, palette: Palette) -> list[tuple[str, Table]]:
     """For each axis but the total: its name and all scores by group and model."""
-    rest = scores[scores["axis"] != "total"]
-    return [(str(axis), _axis(rows, facts, palette)) for axis, rows in rest.groupby("axis", sort=False)]
+    rest = scores[~scores["axis"].isin(["total", "series"])]  # a page is no place for each series by itself
+    return [(str(axis), _axis(rows, facts, palette)) for axis, rows in rest.groupby("axis", sort=False, observed=True)]
 
 
 def settings(frame: pd.DataFrame, *, palette: Palette) -> Table:
@@ -137,7 +137,7 @@ def missing(scores: pd.DataFrame) -> list[str]:
     return [
         f"{model}: {', '.join(rows['metric'])} without {int(rows['n_missing'].max()):,} values "
         f"({int(rows['n_obs'].min()):,} used)"
-        for model, rows in gaps.groupby("model", sort=False)
+        for model, rows in gaps.groupby("model", sort=False, observed=True)
     ]
 
 
@@ -145,7 +145,7 @@ def _key_scores(scores: pd.DataFrame, facts: ReportFacts, palette: Palette, coun
     total = scores[scores["axis"] == "total"]
     measures = _measures(facts, total["metric"])
     keys = [measure for measure in measures if measure.name in _KEY_SCORES] or measures[:5]
-    wide = total.pivot_table(index="model", columns="metric", values="value", aggfunc="first")
+    wide = total.pivot_table(index="model", columns="metric", values="value", aggfunc="first", observed=True)
     return by_model(wide.reindex(palette.names), keys[:count], palette=palette)
 
 
@@ -154,7 +154,7 @@ def _axis(rows: pd.DataFrame, facts: ReportFacts, palette: Palette) -> Table:
     lines: list[Row] = []
     header: Header = ()
     for group, part in rows.groupby("group", sort=False):
-        wide = part.pivot_table(index="model", columns="metric", values="value", aggfunc="first")
+        wide = part.pivot_table(index="model", columns="metric", values="value", aggfunc="first", observed=True)
         names = [name for name in palette.names if name in set(part["model"])]
         table = by_model(wide.reindex(names), measures, palette=palette)
         header = table.header

@@ -1,0 +1,43 @@
+"""A YAML file as a mapping, with one fault for whatever it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from backtest.faults import Fault, InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """A safe loader for which a key that stands twice is an error, not the last one's win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        """Refuse a key that stands twice."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        again = [key for k, key in enumerate(keys) if key in keys[:k]]
+        if again:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {again[0]!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """Mapping in a file.
+
+    what : words for the file in faults, such as "catalogue".
+
+    Raises InputError where there is no such file, it is not YAML, or not a mapping of keys.
+    """
+    if not path.is_file():
+        raise InputError([Fault("missing-file", f"no such {what}", str(path), "check the path")])
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        message = " ".join(str(error).split())
+        raise InputError([Fault("bad-yaml", f"not YAML: {message}", str(path), "correct the line")]) from error
+    if not isinstance(tree, dict):
+        raise InputError([Fault("bad-yaml", f"the {what} is not a mapping of keys", str(path), "write name: ...")])
+    return tree

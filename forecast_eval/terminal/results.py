@@ -1,0 +1,69 @@
+"""What a run has found: its plan, what forecasters took, and money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .console import say, show, table_of
+
+if TYPE_CHECKING:
+    from ..pipeline import Session
+    from ..planned import Planned
+
+
+def show_facts(facts: tuple[tuple[str, str], ...]) -> None:
+    """Names and values."""
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    for name, value in facts:
+        table.add_row(name, value)
+    show(table)
+
+
+def show_plan(what: Planned) -> None:
+    """Windows, and units of work."""
+    table = table_of("cutoff", "fit", "known from", "forecast", "to", "series", "ended", "not begun")
+    for row in what.windows.to_dict("records"):
+        dates = [row[name].strftime(what.date_format) for name in ("cutoff", "known_from", "first", "last")]
+        late = f" ({row['unknown']} unknown)" if row["unknown"] else ""
+        counts = (f"{row[name]:,}" for name in ("series", "ended", "not_begun"))
+        table.add_row(dates[0], "yes" if row["fitted"] else "", *dates[1:3], dates[3] + late, *counts)
+    show(table)
+    units = table_of("model", "units of work", "finished")
+    for model, (every, finished) in what.units.items():
+        units.add_row(model, f"{every:,}", f"{finished:,}")
+    show(units)
+    say(what.words)
+
+
+def show_usage(session: Session) -> None:
+    """What each forecaster took."""
+    from ..summary import usage
+
+    table = table_of("model", "fit s", "predict s", "ms a series", "peak MB", "failures")
+    for row in usage(session.run).to_dict("records"):
+        numbers = [row[name] for name in ("fit_seconds", "predict_seconds", "latency_ms", "peak_mb")]
+        table.add_row(row["model"], *("n/a" if n != n else f"{n:,.4g}" for n in numbers), f"{row['failures']}")  # noqa: PLR0124
+    show(table)
+
+
+def show_money(session: Session) -> None:
+    """Leaderboard in money, and the sentence."""
+    from ..summary import leaderboard, sentence_of
+
+    metrics = tuple(m for m in ("rmse",) if m in session.config.score.names)
+    percent = f"{session.config.compare.confidence:.0%}"
+    table = table_of("model", *map(str.upper, metrics), "setting", "fill", "profit/week", f"difference ({percent})")
+    for row in leaderboard(session.run, metrics).to_dict("records"):
+        gap = f"{row['difference']:+,.0f} ({row['low']:+,.0f} to {row['high']:+,.0f})"
+        table.add_row(
+            row["model"], *(f"{row[m]:,.3g}" for m in metrics), row["setting"], _share(row["fill_rate"]),
+            f"{row['profit']:,.0f}", "incumbent" if row["is_incumbent"] else gap,
+        )  # fmt: skip
+    show(table)
+    say(sentence_of(session.run, session))
+
+
+def _share(value: float) -> str:
+    return "n/a" if value != value else f"{value:.1%}"  # noqa: PLR0124 - NaN
