@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .terminal.console import Bars, complain, say, show, table_of, wrapped
-from .terminal.faults import show_faults, warn
+from .terminal.faults import show_faults, show_rules, warn
 from .terminal.results import show_facts, show_money, show_plan, show_usage
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def check(
         bool, typer.Option("--leakage", help="Perturb everything after a cutoff, and see that no forecast moves.")
     ] = False,
     series: Annotated[int, typer.Option(min=1, help="Series to probe with, chosen at random.")] = 200,
+    rules: Annotated[bool, typer.Option("--rules", help="Show the rules and their thresholds; check nothing.")] = False,  # noqa: FBT002
     json: Annotated[
         str | None, typer.Option("--json", help="Write every fault to a JSON file; - is standard output, alone.")
     ] = None,
@@ -68,6 +69,9 @@ def check(
     if leakage and json == "-":
         raise typer.BadParameter("the table of --leakage goes to standard output too: give --json a file")
     folder = target.is_dir()
+    if rules:
+        show_rules(load_config(target / "config.yaml" if folder else target, changes or []).quality)
+        return
     try:
         config = load_config(target / "config.yaml" if folder else target, changes or [])
         base = Path(find_run(target).manifest["base"]) if folder else target.parent
@@ -268,6 +272,8 @@ def _show(session: Session, upto: Step) -> None:
     if upto in ("backtest", "score"):
         show_usage(session)
     if upto in ("simulate", "report"):
+        for words in run.manifest["exploded"].values():
+            complain(f"note: {words}; money is what their orders would really earn", "yellow")
         show_money(session)
     say(f"Run: {run.path}")
     if upto == "report":

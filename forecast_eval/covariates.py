@@ -12,6 +12,7 @@ from backtest.faults import Fault, attempt
 from backtest.schemas import dates_of
 
 from .config import resolved_path
+from .matching import SAME_DAY, dated_otherwise
 from .told import Axes, Told, read_told
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Covariates:
             )
             found = rows[series, time]
             added |= table.taken(found)
-            faults += _lacking(table, int((found < 0).sum()), len(found))
+            faults += _lacking(table, int((found < 0).sum()), len(found), pd.DatetimeIndex(dates))
         return frame.assign(**added), faults
 
     def vintages(self, uids: NDArray[np.object_], first: pd.Timestamp) -> list[pd.DataFrame]:
@@ -173,10 +174,15 @@ def _ended_faults(table: Told, found: NDArray[np.int64]) -> list[Fault]:
     return [Fault("no-plan-row", what, table.origin.source, fix, "warning")]
 
 
-def _lacking(table: Told, missing: int, total: int) -> list[Fault]:
+def _lacking(table: Told, missing: int, total: int, dates: pd.DatetimeIndex) -> list[Fault]:
     """Count the rows of the history that a table has nothing for; where that is all of them, the key is wrong."""
     names = [name for name in table.names if name not in table.absent]
     key = ", ".join((*table.by_series, *table.by_time))
+    if missing == total and table.by_time == ("ds",):
+        otherwise = dated_otherwise(pd.DatetimeIndex(table.time), dates)
+        if otherwise:
+            return [Fault("other-calendar", f"no row is of a row of the history; {otherwise}", table.origin.source,
+                          SAME_DAY)]  # fmt: skip
     if missing == total:
         return [Fault("no-match", f"no row is of a row of the history by {key}", table.origin.source,
                       "correct the key columns; they must be written as in the other files")]  # fmt: skip

@@ -43,6 +43,21 @@ def lacking_faults(wanted: pd.DataFrame, measure: Long) -> list[Fault]:
     return [*other, *faults, *([note] if spare else [])]
 
 
+SAME_DAY = "date every week by the same day in all files"
+
+
+def dated_otherwise(own: pd.DatetimeIndex, history: pd.DatetimeIndex) -> str:
+    """Words for weeks that a file dates by another day than the history does; none where it does not.
+
+    >>> dated_otherwise(pd.DatetimeIndex(["2026-01-07"]), pd.DatetimeIndex(["2026-01-05", "2026-01-12"]))
+    'its weeks are dated by Wednesday, those of the history by Monday'
+    """
+    days = [set(dates.dropna().day_name()) for dates in (own, history)]
+    if len(days[0]) == len(days[1]) == 1 and days[0] != days[1]:
+        return f"its weeks are dated by {days[0].pop()}, those of the history by {days[1].pop()}"
+    return ""
+
+
 def _other_calendar(lacking: pd.Series[pd.Timestamp], told: pd.Series[pd.Timestamp], source: str) -> list[Fault]:
     """One fault for all periods of the history that a file has for no series at all.
 
@@ -54,10 +69,9 @@ def _other_calendar(lacking: pd.Series[pd.Timestamp], told: pd.Series[pd.Timesta
     dates, known = np.sort(lacking.unique()), pd.DatetimeIndex(np.sort(told.unique()))
     span = f"{moment(pd.Timestamp(dates[0]))} to {moment(pd.Timestamp(dates[-1]))}"
     what = f"{len(dates)} periods of the history, from {span}, have no row for any series"
-    days = {pd.Timestamp(day).day_name() for day in dates}, {day.day_name() for day in known}
-    if len(days[0]) == len(days[1]) == 1 and days[0] != days[1]:
-        what += f"; its weeks are dated by {days[1].pop()}, those of the history by {days[0].pop()}"
-        return [Fault("other-calendar", what, source, "date every week by the same day in all files")]
+    otherwise = dated_otherwise(known, pd.DatetimeIndex(dates))
+    if otherwise:
+        return [Fault("other-calendar", f"{what}; {otherwise}", source, SAME_DAY)]
     if len(known):
         what += f"; its own are {moment(known[0])} to {moment(known[-1])}"
     return [Fault("other-calendar", what, source, "give the rows of these periods, or cut the history to those")]

@@ -27,8 +27,8 @@ from .scores.catalogue import key_figures
 from .scores.context import column_faults
 from .scores.definitions import definitions_of
 from .scores.trending import trending
-from .scoring import metrics_of, scored
-from .store import Run, find_run, open_run
+from .scoring import metrics_of, resampling_faults, scored
+from .store import Basis, Run, find_run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,7 +145,11 @@ def open_session(
         raise InputError([Fault("data-changed", "the data is not what this run was made from", str(target),
                                 "run the YAML config again: it starts a new run")])  # fmt: skip
     metrics = metrics_of(config, base)
-    directory = existing or open_run(config, base, [data, *(m.version for m in metrics)], root=root, fresh=fresh)
+    versions = {m.name: m.version for m in metrics}
+    if existing is not None and existing.manifest["definitions"] != versions:
+        raise InputError([Fault("metrics-changed", "a metric does not mean what it did when this run was made",
+                                str(target), "run the YAML config again: it starts a new run")])  # fmt: skip
+    directory = existing or open_run(Basis(config, base, data, versions), root=root, fresh=fresh)
     return Session(config, inputs, metrics, forecasters, windows, directory, base, progress)
 
 
@@ -204,6 +208,7 @@ def _fits(config: Config, history: History) -> None:
     supply = [n for p in config.simulate.policies if isinstance(p, PeriodsOfSupplySpec) for n in p.periods]
     refuse([
         *column_faults(config.score, history.static),
+        *resampling_faults(config),
         *(Fault("horizon-too-short", f"{n} periods of supply are more than horizon={config.backtest.horizon}",
                 "simulate.policies", "lower periods, or raise backtest.horizon")
           for n in supply if n > config.backtest.horizon),
@@ -304,7 +309,7 @@ def _simulate(session: Session) -> None:
         left_out=left_out,
         headline={
             "earns_most": best,
-            "most_accurate": accurate,
+            "most_accurate": accurate or best,
             "metric": metric,
             "against": other,
             "difference": gap.estimate,
@@ -320,14 +325,21 @@ def _other(best: str, accurate: str, incumbent: str, ranking: list[str]) -> str:
 
 
 def most_accurate(scores: pd.DataFrame, metrics: Sequence[Metric]) -> tuple[str, str]:
-    """Name of a metric and the model that is best on it; the first metric stands in where RMSE was not asked for."""
-    name = "rmse" if "rmse" in set(scores["metric"]) else str(scores["metric"].iloc[0])
-    total = scores[(scores["axis"] == "total") & (scores["metric"] == name)].set_index("model")["value"]
-    if total.isna().all():
+    """Name of a metric and the model that is best on it: RMSE, else the first that ranks models and has a value.
+
+    Both are empty where none does.
+    """
+    total = scores[scores["axis"] == "total"]
+    if not total["n_obs"].any():
+        name = metrics[0].name
         raise InputError([Fault("nothing-to-score", f"no model has a {name}: all demand is hidden or unknown", "score",
                                 "set score.hidden_demand: as_is, or look at in_stock")])  # fmt: skip
-    metric = next(m for m in metrics if m.name == name)
-    return name.upper().replace("_", " "), str(total.map(metric.distance).idxmin())
+    for metric in sorted((m for m in metrics if m.ranks), key=lambda m: m.name != "rmse"):
+        values = total[total["metric"] == metric.name].set_index("model")["value"]
+        found = values[np.isfinite(values)]
+        if len(found):
+            return metric.name.upper().replace("_", " "), str(found.map(metric.distance).idxmin())
+    return "", ""
 
 
 def _report(session: Session) -> None:

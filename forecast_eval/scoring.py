@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+from backtest.faults import Fault, attempt
 
 from .build import windows_of
 from .inference import time_blocks
@@ -17,13 +20,16 @@ from .scores.leaderboard import Resampling, leaderboard
 from .scores.panel import Forecasts, score_panel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
-
-    import pandas as pd
 
     from .config import Config
     from .pipeline import Session
-    from .scores import Metric
+    from .scores import Metric, Scores
+
+
+SHARES = ("stockout_warned", "false_warning")
+"""Statistics that are 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +77,67 @@ def scored(session: Session) -> Scored:
         ),
         metrics, baseline=baseline_of(config), compared=[m.name for m in metrics], threads=config.backtest.workers,
     )  # fmt: skip
-    board = leaderboard(found.scores.measured.values(), resampling=_resampling(session), baseline=baseline_of(config))
+    board, notes = _boards(session, found.scores)
     table = found.scores.table.astype(dict.fromkeys(("model", "metric", "axis", "version"), object))
     exploded = {m: each.words(m, config.score.explosion or np.inf) for m, each in found.exploded.items()}
-    return Scored(table, found.scores.calibration, board.table, exploded, board.notes)
+    return Scored(table, found.scores.calibration, board, exploded, (*_shared(board, table), *notes))
+
+
+def resampling_faults(config: Config) -> list[Fault]:
+    """Faults of the settings of the bootstrap, found before anything is measured."""
+    faults: list[Fault] = []
+    one = np.zeros(1, dtype=np.int64)
+    attempt(lambda: Resampling(one, one, config.compare.confidence, config.score.replicates), faults)
+    places = {"leaderboard.confidence": "compare.confidence", "leaderboard.replicates": "score.replicates"}
+    return [replace(fault, place=places.get(fault.place, fault.place)) for fault in faults]
+
+
+def _boards(session: Session, scores: Scores) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Leaderboards of all metrics; over a hierarchy its levels take the place of series, and only time is drawn."""
+    resampling, baseline = _resampling(session), baseline_of(session.config)
+    levels = {m.name for m in session.metrics if isinstance(m.measure, Hierarchical)}
+    of_levels = [each for name, each in scores.measured.items() if name in levels]
+    count = max((each.sums.shape[2] for each in of_levels), default=1)
+    boards = [
+        leaderboard([each for name, each in scores.measured.items() if name not in levels],
+                    resampling=resampling, baseline=baseline),
+        leaderboard(of_levels, resampling=replace(resampling, clusters=np.zeros(count, dtype=np.int64)),
+                    baseline=baseline),
+    ]  # fmt: skip
+    tables = [board.table for board in boards if len(board.table)]
+    table = pd.concat(tables, ignore_index=True) if tables else boards[0].table
+    order = {m.name: k for k, m in enumerate(session.metrics)}
+    table = table.sort_values("metric", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
+    named = f"{', '.join(m.name for m in session.metrics if m.name in levels)}: "
+    notes = [*boards[0].notes, *(note if note in boards[0].notes else named + note for note in boards[1].notes)]
+    return _within(table, session.metrics), tuple(dict.fromkeys(notes))
+
+
+def _within(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Intervals within what a metric can be: a cost or a distance is not below 0, a share not above 100 %."""
+    out = table.copy()
+    for metric in metrics:
+        here = (out["metric"] == metric.name).to_numpy()
+        if metric.direction == "lower":
+            out.loc[here, ["low", "high"]] = out.loc[here, ["low", "high"]].clip(lower=0.0)
+        if getattr(metric.measure, "numerator", "") in SHARES:
+            out.loc[here, ["low", "high"]] = out.loc[here, ["low", "high"]].clip(0.0, 100.0)
+    return out
+
+
+def _shared(board: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
+    """Notes on metrics that models are compared on by fewer observations than one of them has."""
+    total = scores[scores["axis"] == "total"]
+    own, shared = ({str(name): int(part["n_obs"].max()) for name, part in table.groupby("metric", sort=False)}
+                   for table in (total, board))  # fmt: skip
+    groups: dict[tuple[int, int], list[str]] = {}
+    for metric, count in shared.items():
+        if 0 < count < own[metric]:
+            groups.setdefault((count, own[metric]), []).append(metric)
+    return [
+        f"{', '.join(names)}: models are compared on the {count:,} of {most:,} observations that all of them have"
+        for (count, most), names in groups.items()
+    ]
 
 
 def _resampling(session: Session) -> Resampling:

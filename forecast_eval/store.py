@@ -17,14 +17,14 @@ import yaml
 from backtest import Fault, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from backtest import Failure
 
     from .config import Config
 
-FORMAT = 4  # raise it when tables or manifest change: older runs are then not taken for new ones
+FORMAT = 5  # raise it when tables or manifest change: older runs are then not taken for new ones
 LIBRARIES = ("forecast-eval", "numpy", "pandas", "numba", "statsforecast", "mlforecast", "lightgbm")
 
 
@@ -96,20 +96,43 @@ def write_text(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def open_run(config: Config, base: Path, known: Sequence[str], *, root: Path, fresh: bool = False) -> Run:
-    """Directory of the run with this config and data: the newest one there is, or a new one.
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What the results of a run depend on.
 
-    base : folder to which the config's paths are relative.
-    known : hash of the data, then the versions of the metrics.
+    base : folder to which the config's paths are relative. data : hash of the data.
+    definitions : version of each metric.
+    """
+
+    config: Config
+    base: Path
+    data: str
+    definitions: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """Short hash of all of it."""
+        known = {
+            "format": FORMAT,
+            "config": self.config.model_dump(mode="json"),
+            "data": self.data,
+            "definitions": dict(self.definitions),
+            "version": version("forecast-eval"),
+        }
+        return hashlib.sha256(_json(known).encode()).hexdigest()[:8]
+
+
+def open_run(basis: Basis, *, root: Path, fresh: bool = False) -> Run:
+    """Directory of the run on this basis: the newest one there is, or a new one.
+
     fresh : start a new one whatever there is.
 
     Raises InputError where the directory cannot be written.
     """
-    key = run_key(config, known)
-    home = root / config.name
+    home = root / basis.config.name
     try:
-        found = [] if fresh or not home.is_dir() else sorted(home.glob(f"*-{key}"))
-        return Run(found[-1]) if found else _new_run(home, key, config, base, known[0])
+        found = [] if fresh or not home.is_dir() else sorted(home.glob(f"*-{basis.key}"))
+        return Run(found[-1]) if found else _new_run(home, basis)
     except OSError as error:
         raise InputError([Fault(
             "unwritable", f"cannot write the run directory: {error.strerror}", str(error.filename or home),
@@ -127,22 +150,9 @@ def find_run(path: Path) -> Run:
     return run
 
 
-def run_key(config: Config, known: Sequence[str]) -> str:
-    """Short hash of everything that the results depend on."""
-    text = _json(
-        {
-            "format": FORMAT,
-            "config": config.model_dump(mode="json"),
-            "data": list(known),
-            "version": version("forecast-eval"),
-        }
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _new_run(home: Path, key: str, config: Config, base: Path, fingerprint: str) -> Run:
-    now = datetime.now(UTC)
-    path = home / f"{now:%Y%m%d-%H%M%S}-{key}"
+def _new_run(home: Path, basis: Basis) -> Run:
+    now, config, base = datetime.now(UTC), basis.config, basis.base
+    path = home / f"{now:%Y%m%d-%H%M%S}-{basis.key}"
     staged = home / f".{path.name}.{os.getpid()}"
     (staged / "tables").mkdir(parents=True)
     resolved = config.model_dump(mode="json")
@@ -155,9 +165,10 @@ def _new_run(home: Path, key: str, config: Config, base: Path, fingerprint: str)
         "format": FORMAT,
         "created": now.isoformat(timespec="seconds"),
         "base": str(base.resolve()),
-        "key": key,
+        "key": basis.key,
         "seed": config.seed,
-        "data": fingerprint,
+        "data": basis.data,
+        "definitions": dict(basis.definitions),
         "python": sys.version.split()[0],
         "versions": {name: version(name) for name in LIBRARIES},
         "steps": [],

@@ -39,8 +39,9 @@ def sentence(headline: Mapping[str, Any], *, incumbent: str, currency: str, conf
     """
     best, accurate, against = (headline[k] for k in ("earns_most", "most_accurate", "against"))
     metric = headline["metric"]
+    title = f"Best on {metric} and earns most" if metric else "Earns most"  # a metric may rank nothing
     if against == best:
-        return f"Best on {metric} and earns most: {best}, the only model that was played."
+        return f"{title}: {best}, the only model that was played."
     gap, low, high = (float(headline[k]) for k in ("difference", "low", "high"))
     interval = f"(from {low:,.0f} to {high:,.0f}) a week"
     if np.isnan(low):
@@ -51,7 +52,7 @@ def sentence(headline: Mapping[str, Any], *, incumbent: str, currency: str, conf
         return f"Best on {metric}: {accurate}; earns most: {best}; difference {size}"
     to = f"{against}, the incumbent," if against == incumbent else f"{against}, the next,"
     holder = f"{best}, the incumbent" if best == incumbent else best
-    return f"Best on {metric} and earns most: {holder}; difference to {to} {size}"
+    return f"{title}: {holder}; difference to {to} {size}"
 
 
 def sentence_of(run: Run, session: Session) -> str:
@@ -188,7 +189,7 @@ def facts_of(session: Session) -> ReportFacts:
         exploded=tuple(manifest["exploded"].values()),
         not_compared=tuple(manifest["score_notes"]),
         baseline=baseline_of(config),
-        metrics=tuple((m.name, m.unit, m.direction, f"{m.question} {m.formula}.") for m in used),
+        metrics=tuple((m.name, m.unit, m.direction if m.ranks else "none", f"{m.question} {m.formula}.") for m in used),
     )
 
 

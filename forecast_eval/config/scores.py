@@ -67,7 +67,7 @@ class Score(Section):
     season: Count = 1
     baseline: str | None = None
     weight: str | None = None
-    hierarchy: tuple[tuple[str, ...], ...] | None = None
+    hierarchy: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1)] | None = None
     explosion: Annotated[float, Field(ge=1)] | None = 10.0
     replicates: Annotated[int, Field(ge=100, le=100_000)] = 1000
 

@@ -88,8 +88,8 @@ def odd_markups(prices: Prices, rule: Markup) -> Iterator[Hit]:
     usual = float(ratio.median())
     for row in ratio.index[np.abs(np.log(ratio / usual)) >= np.log(rule.times)]:
         what = (
-            f"price={newest['price'][row]:g} is {ratio[row]:.2g} times unit_cost={newest['unit_cost'][row]:g}, where "
-            f"{usual:.2g} times is usual (less than {rule.times:g} times that, or more than that part, is plausible)"
+            f"price={newest['price'][row]:g} is {ratio[row]:,.3g} times unit_cost={newest['unit_cost'][row]:g}, where "
+            f"{usual:,.3g} times is usual (less than {rule.times:g} times that, or more than that part, is plausible)"
         )
         yield prices.hit(int(row), "price", what, "check the units of price and unit_cost")
 
@@ -118,8 +118,8 @@ def dear_holding(prices: Prices, rule: HoldingCost) -> Iterator[Hit]:
     ratio = last["holding"] * a_year / last["unit_cost"]
     for row in ratio.index[ratio > rule.times]:
         what = (
-            f"holding={last['holding'][row]:g} a period is {ratio[row]:.2g} times unit_cost={last['unit_cost'][row]:g} "
-            f"in a year (at most {rule.times:g} times is plausible)"
+            f"holding={last['holding'][row]:g} a period is {ratio[row]:,.3g} times unit_cost={last['unit_cost'][row]:g}"
+            f" in a year (at most {rule.times:g} times is plausible)"
         )
         yield prices.hit(int(row), "holding", what, "give money per unit and period: not a share, not for a year")
 

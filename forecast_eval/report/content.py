@@ -46,8 +46,8 @@ class ReportTables:
     "KPIs" below stands for profit, revenue, gross_profit, mismatch_cost, lost_units, lost_sales, wasted_units, waste,
     holding_cost, shortage_cost, fill_rate, cycle_service_level, days_of_supply, mean_stock and
     end_stock (stock after the last judged period, at its cost); and, printed only where the column exists,
-    cost_of_goods, order_cost, goodwill_cost, stock_investment, gmroi, turns, shrink, period_service_level, order_lines,
-    average_order, order_variability, bullwhip.
+    cost_of_goods, order_cost, goodwill_cost, stock_investment, gmroi, turns, shrink, period_service_level,
+    stockout_rate, order_lines, average_order, order_variability, bullwhip.
     The frames from waterfall on may be empty: their part of the page is then left out.
 
     Attributes

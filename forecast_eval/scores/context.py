@@ -39,6 +39,8 @@ WEEKS_OF_WEIGHT, WEEKS_OF_CLASS = 4, 52
 CLASSES = ("abc", "xyz")
 """Names of the axes that are not static columns; `series` is one too."""
 BOTTOM = "unique_id"
+TAKEN = ("total", "step", "cutoff", "level", "trend")
+"""Axes that are always there, whose names no column can have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,7 +222,7 @@ class _Panel:
 
     def _level(self, columns: tuple[str, ...]) -> list[Level]:
         series = len(self.sales)
-        if columns == (BOTTOM,):
+        if BOTTOM in columns:  # whatever stands beside it, these are the series
             codes = np.arange(series, dtype=np.int64)
         elif columns:
             groups = self.history.static[list(columns)].groupby(list(columns), sort=True, dropna=False).ngroup()
@@ -228,7 +230,7 @@ class _Panel:
         else:
             codes = np.zeros(series, dtype=np.int64)
         nodes = int(codes.max()) + 1
-        summed = self.sales if nodes == series and columns == (BOTTOM,) else _sums(self.sales, codes, nodes)
+        summed = self.sales if nodes == series and BOTTOM in columns else _sums(self.sales, codes, nodes)
         name, found = self._level_name(columns), scales(summed, self.ends, season=self.spec.season)
         out = []
         for end, scale in zip(self.ends, found, strict=True):
@@ -254,6 +256,13 @@ def column_faults(spec: Score, static: pd.DataFrame) -> list[Fault]:
     own_weight = None if spec.weight in {"revenue", "units"} else spec.weight
     named += [] if own_weight is None else [("score.weight", own_weight)]
     lacking = [
+        Fault("taken-name", f"{name!r} is an axis of all scores", "score.by", "leave it out, or rename the column")
+        for name in spec.by if name in TAKEN
+    ] + [
+        Fault("taken-name", f"{name!r} is what scores make, and a static column too", "score.by", "rename the column")
+        for name in spec.by if name in {"series", *CLASSES} and name in static.columns
+    ]  # fmt: skip
+    lacking += [
         Fault("unknown-column", f"static column {name!r} does not exist", place, nearest(name, static.columns))
         for place, name in dict.fromkeys(named) if name not in static.columns
     ]  # fmt: skip
@@ -261,6 +270,8 @@ def column_faults(spec: Score, static: pd.DataFrame) -> list[Fault]:
         return lacking
     given = pd.to_numeric(static[own_weight], errors="coerce")
     wrong = static.index[~(np.isfinite(given) & (given >= 0))]
+    if wrong.empty and not (given > 0).any():
+        lacking.append(Fault("weight", f"no series has a {own_weight} above 0", "score.weight", "name another column"))
     return lacking + [
         Fault("weight", f"{own_weight}={static.loc[uid, own_weight]!r} of unique_id={uid!r} must be a number >= 0",
               "score.weight", "correct it, or name another column")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from .external import FunctionMeasure, ImportedMeasure
+from .hierarchy import Hierarchical
 from .kernel import count_reached, missing_alike
 from .leaderboard import Measured
 from .measures import CalibrationError, Ratio
@@ -94,7 +96,7 @@ class _Book:
         self._metrics, self._axes, self._threads = metrics, axes, threads
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._shared: dict[str, list[Floats]] = {
-            m.name: [] for m in metrics if m.name in compared and isinstance(m.measure, Ratio) and m.ranks
+            m.name: [] for m in metrics if m.name in compared and m.ranks and _comparable(m.measure)
         }
         self._calibration: dict[tuple[str, float], Floats] = {}
         self._series: NDArray[np.object_] = np.empty(0, dtype=object)
@@ -117,9 +119,16 @@ class _Book:
         measure = _measure(metric)
         codes = {} if measure.over == "panel" else window.codes
         weight = window.cells.weight if measure.over == "series" and measure.per == "observations" else None
+        parts = {model: measure.parts(o) for model, o in window.models.items()}
         present = np.asarray(window.cells.present.any(axis=1)) if measure.over == "series" else None
-        for model, o in window.models.items():
-            self._tally(metric, model).add(window.cutoff, added_whole(measure.parts(o), present, weight), codes)
+        found = {model: added_whole(own, present, weight) for model, own in parts.items()}
+        for model, each in found.items():
+            self._tally(metric, model).add(window.cutoff, each, codes)
+        if metric.name in self._shared:
+            whole = [model for model, each in found.items() if each.by_series[-1].all()]
+            self._shared[metric.name].append(
+                np.stack([each.by_series * (model in whole) for model, each in found.items()])
+            )
 
     def _by_cells(self, metrics: Sequence[Metric], window: ScoredWindow) -> None:
         """Add metrics of single cells, some series at a time: what is computed on the way then stays in the cache."""
@@ -220,6 +229,13 @@ def _on_shared_cells(parts: Mapping[str, Parts], found: Mapping[str, Added], cel
         else np.zeros_like(_any(found))
         for m in found
     ])  # fmt: skip
+
+
+def _comparable(measure: Measure | None) -> bool:
+    """Whether sums on the cells that all models have make sense: those of cells with a fixed number, and of levels."""
+    if isinstance(measure, ImportedMeasure):
+        return _comparable(measure.own)
+    return isinstance(measure, Ratio | FunctionMeasure | Hierarchical)
 
 
 def _of_able(

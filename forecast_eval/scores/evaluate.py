@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,8 @@ from backtest.faults import nearest, refuse
 from backtest.frames import to_pandas
 from losses import UnitCosts
 
-from .catalogue import metrics_named
+from .catalogue import builtin, metrics_named
+from .context import TAKEN
 from .engine import ScoredWindow, score
 from .grid import Grid
 from .metric import Metric
@@ -22,7 +25,7 @@ from .observations import NO_COSTS, Cells, Observations
 from .tally import Axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,21 +33,22 @@ if TYPE_CHECKING:
     from .grid import Block
 
     Floats = NDArray[np.float64]
+    Asked = Metric | Callable[..., Any]
 
+MANY_ROWS = 2_000_000
+"""Rows from which on all cores work."""
 KEYS = ("unique_id", "ds", "cutoff", "y", "underage", "overage", "in_stock", "model")
 NUMBERS = ("y", "forecast", "underage", "overage", "in_stock")
-TAKEN = ("total", "step", "cutoff", "level")
-"""Axes that are always there, whose names no column can have."""
 
 
 def evaluate(
     frame: Any,  # noqa: ANN401 - any frame that narwhals reads
-    metrics: Sequence[str | Metric],
+    metrics: str | Asked | Sequence[str | Asked],
     *,
     models: Sequence[str] | None = None,
     by: Sequence[str] = ("series",),
     baseline: str | None = None,
-    threads: int = 1,
+    compare: bool = False,
 ) -> Scores:
     """Score forecasts that stand beside what came.
 
@@ -52,14 +56,14 @@ def evaluate(
         `M_ql0.9`) or our contract (model, forecast, q0.9), whose y is the same for all models. Optional columns:
         underage and overage (currency per unit), in_stock (share of the period; below 1 leaves the row out, but for
         stockout_recall), and static columns. y may be NaN where demand is not known.
-    metrics : names of the catalogue, or metrics.
+    metrics : names of the catalogue; metrics; functions of utilsforecast, with their parameters by `functools.partial`.
     models : the models to score; None takes all that the columns name. Name them where other numbers stand beside.
     by : static columns of the frame, or "series" for each one; total, cutoff and step are always there.
-    baseline : the model that relative MAE and FVA are measured by. With one, what `leaderboard` needs is kept too.
-    threads : that work at once; the result does not depend on them.
+    baseline : the model that relative MAE and FVA are measured by.
+    compare : keep what `leaderboard` needs in `Scores.measured`.
 
-    Metrics that need what came before the cutoff (MASE, RMSSE, WRMSSE, WSPL, trend-weighted cost) are NaN here: they
-    need a panel, see `score_panel`.
+    What a metric needs and the frame does not have makes it NaN: costs, quantiles, a baseline, in_stock. So are those
+    that need what came before the cutoff (MASE, RMSSE, WRMSSE, WSPL, trend-weighted cost): `forecast-eval score` knows.
 
     Raises InputError for missing columns, unknown metrics or models, keys that stand twice.
 
@@ -72,13 +76,34 @@ def evaluate(
     6  Naive    mae   1.000000
     9  Naive   wape  21.428571
     """
+    chosen = _chosen(metrics)
     table = to_pandas(frame)
-    wanted = [m for m in metrics if isinstance(m, Metric)]
-    chosen = (*metrics_named([m for m in metrics if isinstance(m, str)], "metrics"), *wanted)
     rows = _Rows.of(table, models, by)
     _known(baseline, rows)
     axes = Axes(rows.groups, by_series="series" in by, by_cutoff="cutoff" in table.columns)
-    return score(rows.windows(baseline), chosen, axes, compared=[m.name for m in chosen if baseline], threads=threads)
+    threads = os.cpu_count() or 1 if len(table) > MANY_ROWS else 1  # the result does not depend on them
+    compared = [m.name for m in chosen if compare]
+    return score(rows.windows(baseline), chosen, axes, compared=compared, threads=threads)
+
+
+def _chosen(metrics: str | Asked | Sequence[str | Asked]) -> tuple[Metric, ...]:
+    """Metrics that are asked for, in their order; InputError for what is none."""
+    asked = [metrics] if isinstance(metrics, str | Metric) or callable(metrics) else list(metrics)
+    wrong = [m for m in asked if not (isinstance(m, str | Metric) or callable(m))]
+    refuse([Fault("no-metric", f"{m!r} is no metric", "metrics", "give a name, a Metric or a function") for m in wrong])
+    refuse([] if asked else [Fault("no-metric", "no metric is asked for", "metrics", "name one, such as wape")])
+    found = [[m] if isinstance(m, Metric) else metrics_named([_entry(m)], "metrics") for m in asked]
+    return tuple(metric for each in found for metric in each)
+
+
+def _entry(asked: str | Callable[..., Any]) -> str | dict[str, Any]:
+    """Name of a metric, or the entry of a function as a catalogue would have it."""
+    if isinstance(asked, str):
+        return asked
+    function, params = (asked.func, asked.keywords) if isinstance(asked, partial) else (asked, {})
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    own = name if name not in builtin() else f"{function.__module__.partition('.')[0]}_{name}"
+    return {"name": own.strip("<>"), "object": f"{function.__module__}:{name}", "params": dict(params)}
 
 
 def _odd(table: pd.DataFrame) -> list[Fault]:
@@ -86,7 +111,7 @@ def _odd(table: pd.DataFrame) -> list[Fault]:
     faults = (
         [] if len(table) else [Fault("no-rows", "there are no rows", "frame", "give what came, and forecasts of it")]
     )
-    for name in [c for c in ("unique_id", "ds", "cutoff") if c in table.columns]:
+    for name in [c for c in ("ds", "cutoff") if c in table.columns]:  # `Grid` looks at each id anyway
         faults += _first(table[name], table[name].isna(), "missing-key", "must not be missing")
     for name in [c for c in NUMBERS if c in table.columns]:
         if not pd.api.types.is_numeric_dtype(table[name]):
@@ -96,6 +121,8 @@ def _odd(table: pd.DataFrame) -> list[Fault]:
             faults += _first(table[name], table[name] < 0, "negative-cost", "must be >= 0")
         elif name == "in_stock":
             faults += _first(table[name], (table[name] < 0) | (table[name] > 1), "share", "must be from 0 to 1")
+    if faults and "unique_id" in table.columns:  # where all else is fine `Grid` looks at the ids, which takes time
+        faults = _first(table["unique_id"], table["unique_id"].isna(), "missing-key", "must not be missing") + faults
     return faults
 
 

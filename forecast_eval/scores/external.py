@@ -34,7 +34,7 @@ GROUP = "forecast_eval.metrics"
 """Entry points of this group are metrics."""
 OBSERVATIONS = ("observations", "o")
 """What the first parameter of a function of observations is called."""
-SIGNS: Mapping[str, Direction] = {"bias": "zero", "cfe": "zero", "coverage": "higher", "calibration": "none"}
+SIGNS: Mapping[str, Direction] = {"bias": "zero", "cfe": "zero", "coverage": "none", "calibration": "none"}
 """Directions of utilsforecast's metrics; those of all others are lower."""
 
 

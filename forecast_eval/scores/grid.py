@@ -25,6 +25,7 @@ class Block:
 
     cutoff : the cutoff, or None where the frame has none. rows : their positions in the frame.
     dates : [step]; shape : of the arrays. at : [row] flat position of each row, None where rows stand in that order.
+    period : rows of a series over all cutoffs, where every series has as many and they stand together; else 0.
     """
 
     cutoff: pd.Timestamp | None
@@ -32,9 +33,14 @@ class Block:
     dates: pd.DatetimeIndex
     shape: tuple[int, int]
     at: Ints | None
+    period: int = 0
 
     def of(self, values: NDArray[Any]) -> Floats:
         """Values of a column of the frame [series, step]; NaN where there is no row."""
+        if self.period and not isinstance(self.rows, slice):  # a stripe of the frame, which need not be gathered
+            start, (series, steps) = int(self.rows[0]), self.shape
+            stripe = values.reshape(series, self.period)[:, start : start + steps]
+            return np.ascontiguousarray(stripe, dtype=np.float64)
         own = np.asarray(values[self.rows], dtype=np.float64)
         if self.at is None:
             return own.reshape(self.shape)
@@ -74,6 +80,10 @@ class Grid:
         """
         dates = frame["ds"].to_numpy()
         codes, unique_ids = _series(frame["unique_id"], dates)
+        if len(codes) and codes.min() < 0:
+            row = int(codes.argmin())
+            what, place = "unique_id must not be missing", f"frame, row {row}, column unique_id"
+            raise InputError([Fault("missing-key", what, place, "correct it, or leave the rows out")])
         blocks = [_block(cutoff, rows, codes, dates, len(unique_ids)) for cutoff, rows in _cutoffs(frame)]
         return cls(unique_ids, tuple(blocks))
 
@@ -110,6 +120,17 @@ def _run(dates: NDArray[Any]) -> int:
     return int(back[0]) + 1 if len(back) else len(dates)
 
 
+def _period(rows: slice | Ints, codes: Ints, series: int) -> int:
+    """Rows of each series where the frame is sorted by series and then cutoff; 0 where it is not."""
+    period, odd = divmod(len(codes), series)
+    if isinstance(rows, slice) or odd:
+        return 0
+    table = rows.reshape(series, -1)
+    regular = table == table[0] + period * np.arange(series)[:, None]
+    together = bool(regular.all()) and int(table[0, -1]) - int(table[0, 0]) == table.shape[1] - 1
+    return period if together and table[0, -1] < period else 0
+
+
 def _block(cutoff: pd.Timestamp | None, rows: slice | Ints, codes: Ints, dates: NDArray[Any], series: int) -> Block:
     own, when = codes[rows], dates[rows]
     steps = len(own) // series
@@ -117,7 +138,7 @@ def _block(cutoff: pd.Timestamp | None, rows: slice | Ints, codes: Ints, dates: 
         table, days = own.reshape(series, steps), when.reshape(series, steps)
         ascending = bool((days[0, 1:] > days[0, :-1]).all()) and bool((days == days[0]).all())
         if ascending and bool((table == np.arange(series)[:, None]).all()):
-            return Block(cutoff, rows, pd.DatetimeIndex(days[0]), (series, steps), None)
+            return Block(cutoff, rows, pd.DatetimeIndex(days[0]), (series, steps), None, _period(rows, codes, series))
     at, known = pd.factorize(when, sort=True)
     flat = own * len(known) + at
     if np.bincount(flat, minlength=1).max() > 1:

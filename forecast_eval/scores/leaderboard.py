@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -156,7 +157,10 @@ class Leaderboard:
 
 
 def leaderboard(
-    measured: Measured | Iterable[Measured], *, resampling: Resampling, baseline: str | None = None
+    measured: Measured | Iterable[Measured] | Mapping[str, Measured],
+    *,
+    resampling: Resampling,
+    baseline: str | None = None,
 ) -> Leaderboard:
     """Rank models on one metric, or on each of several, with the same draws for all; see `Leaderboard`.
 
@@ -173,7 +177,7 @@ def leaderboard(
     tables: list[pd.DataFrame] = []
     notes: list[str] = []
     kept: dict[bytes, Draws] = {}
-    for one in [measured] if isinstance(measured, Measured) else measured:
+    for one in _each(measured):
         refuse(list(_misfits(one, resampling, baseline)))
         whole, lost = one.finite()
         series, cutoffs = (np.asarray(whole.observed.any(axis=axis)) for axis in (1, 0))
@@ -186,6 +190,12 @@ def leaderboard(
         tables.append(standing.table()[list(COLUMNS)])
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
     return Leaderboard(table, tuple(dict.fromkeys(notes)))
+
+
+def _each(measured: Measured | Iterable[Measured] | Mapping[str, Measured]) -> Iterable[Measured]:
+    if isinstance(measured, Measured):
+        return [measured]
+    return measured.values() if isinstance(measured, Mapping) else measured
 
 
 def _misfits(measured: Measured, resampling: Resampling, baseline: str | None) -> Iterator[Fault]:

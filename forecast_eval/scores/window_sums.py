@@ -34,6 +34,8 @@ class Added:
     levels: tuple[float, ...] | None = None
 
 
+PROBED = 32
+"""Series that are looked at first: where some of them lack something, others will too."""
 NOTHING = np.empty((0, 0))
 EQUAL = np.empty(0)
 
@@ -53,6 +55,10 @@ def added(
     above = parts[0]
     if len(parts) == 2 and above is not None and not whole:
         below = NOTHING if parts[1] is None else parts[1]
+        unsure = weight is not None or bool(np.isnan(above[:PROBED]).any()) or not present.all()
+        complete = None if unsure else _added_complete(above, parts[1])
+        if complete is not None:
+            return complete
         series, steps = present.shape
         sums = np.zeros((3, series)), np.zeros((3, steps))
         missing = np.zeros(series), np.zeros(steps)
@@ -61,6 +67,23 @@ def added(
         add_up(above, below, np.ascontiguousarray(present), EQUAL if weight is None else weight, *sums, *missing)
         return Added(sums[0], missing[0], sums[1], missing[1])
     return _added_each(parts, present, weight, whole=whole)
+
+
+def _added_complete(above: Floats, below: Floats | None) -> Added | None:
+    """As `added` where nothing is missing; None where something is after all, which a sum shows.
+
+    Without a NaN to look for, einsum adds up twice as fast as the compiled loop.
+    """
+    series, steps = above.shape
+    by_series, by_step = np.full((3, series), float(steps)), np.full((3, steps), float(series))
+    for row, part in enumerate((above, below)):
+        if part is None:
+            continue
+        by_series[row] = np.einsum("st->s", part)
+        if np.isnan(by_series[row]).any():
+            return None
+        by_step[row] = np.einsum("st->t", part)
+    return Added(by_series, np.zeros(series), by_step, np.zeros(steps))
 
 
 def _added_each(
@@ -73,10 +96,10 @@ def _added_each(
     stack = [*filled, count] if weight is None else [*(part * weight[:, None] for part in filled), count]
     missing = (present & ~kept).astype(float)
     return Added(
-        by_series=np.stack([part.sum(axis=1) for part in stack]),
-        missing_by_series=missing.sum(axis=1),
-        by_step=np.stack([part.sum(axis=0) for part in stack]),
-        missing_by_step=missing.sum(axis=0),
+        by_series=np.stack([np.einsum("st->s", part) for part in stack]),
+        missing_by_series=np.einsum("st->s", missing),
+        by_step=np.stack([np.einsum("st->t", part) for part in stack]),
+        missing_by_step=np.einsum("st->t", missing),
         cells=np.stack([part.T for part in stack]) if whole else None,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from .console import complain, say, show, table_of, wrapped
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from backtest import Fault
 
+    from ..config.quality import Quality
     from ..quality import Gate
     from ..read import Inputs
 
@@ -41,6 +42,34 @@ def show_faults(faults: Sequence[Fault], gate: Gate, json: str | None, *, of: in
     if gate != "refused":  # else they are explained as bad input
         for line in (*as_lines(faults), verdict(faults)):
             say(wrapped(line))
+    else:
+        say("Bad input: what is odd about it was not looked for.")
+
+
+def show_rules(quality: Quality) -> None:
+    """Rules of the quality gate, as a config has them."""
+    from ..config.quality import Note, Rule
+
+    table = table_of("rule", "severity", "thresholds", "what is odd")
+    for column in table.columns:
+        column.justify, column.no_wrap = "left", column.header in {"rule", "severity"}
+    for name, rule in quality:
+        if isinstance(rule, Rule):
+            own = {key: value for key, value in rule if key != "severity"}
+            said = (type(rule).__doc__ or "").partition("\n")[0].partition(";")[0]
+            table.add_row(name, rule.severity, ", ".join(f"{k}: {v}" for k, v in own.items()), WHAT.get(name, said))
+    for name in get_args(Note):
+        table.add_row(f"reading: {name}", quality.reading.get(name, "warning"), "", "")
+    show(table)
+
+
+WHAT = {
+    "never_sold": "A series without a single sale.",
+    "constant": "A series that has one value throughout.",
+    "identical_series": "Two series with the same sales throughout.",
+    "similar_ids": "Ids that differ in case, blanks or leading zeros only.",
+}
+"""Words for the rules that have no thresholds."""
 
 
 def warn(inputs: Inputs) -> None:

@@ -56,11 +56,12 @@ def show_money(session: Session) -> None:
     percent = f"{session.config.compare.confidence:.0%}"
     table = table_of("model", *map(str.upper, metrics), "setting", "fill", "profit/week", f"difference ({percent})")
     for row in leaderboard(session.run, metrics).to_dict("records"):
-        gap = f"{row['difference']:+,.0f} ({row['low']:+,.0f} to {row['high']:+,.0f})"
+        gap = f"{row['difference']:+z,.0f} ({row['low']:+z,.0f} to {row['high']:+z,.0f})"
         table.add_row(
             row["model"], *(f"{row[m]:,.3g}" for m in metrics), row["setting"], _share(row["fill_rate"]),
             f"{row['profit']:,.0f}", "incumbent" if row["is_incumbent"] else gap,
         )  # fmt: skip
+    table.columns[-1].no_wrap, table.columns[len(metrics) + 1].min_width = False, 20
     show(table)
     say(sentence_of(session.run, session))
 

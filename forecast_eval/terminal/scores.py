@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..report.tables import texts
 
 if TYPE_CHECKING:
@@ -25,10 +27,17 @@ def shown(session: Session) -> Iterator[Table | str]:
     scores, board = run.read("scores"), run.read("leaderboard")
     total = scores[scores["axis"] == "total"]
     models = list(dict.fromkeys(total["model"]))
-    marks = {metric.name: _marks(metric, total, board) for metric in session.metrics}
+    believed = board[~board["model"].isin(list(run.manifest["exploded"]))]  # what exploded is no tie
+    marks = {metric.name: _marks(metric, total, believed) for metric in session.metrics}
     for start in range(0, len(models), MODELS_A_TABLE):
         yield _table(total, marks, models[start : start + MODELS_A_TABLE])
-    yield f"* is best, = may be the best too at {confidence:.0%}. Intervals, skill and win rates: table leaderboard."
+    yield (
+        f"* is best, = cannot be ruled out as the best at {confidence:.0%}, all models taken together. "
+        "Intervals, skill and win rates: table leaderboard."
+    )
+    untested = [m.name for m in session.metrics if m.ranks and m.name not in set(board["metric"])]
+    if untested:
+        yield f"The best only, without a test: {', '.join(untested)}"
     yield from _missing(total)
     yield from run.manifest["exploded"].values()
     yield from run.manifest["score_notes"]
@@ -40,7 +49,8 @@ def _marks(metric: Metric, total: pd.DataFrame, board: pd.DataFrame) -> dict[str
     if len(ranked):
         tied = dict.fromkeys(ranked.loc[ranked["tied"].astype(bool), "model"], "=")
         return tied | dict.fromkeys(ranked.loc[ranked["value"].notna(), "model"][:1], "*")
-    values = total[total["metric"] == metric.name].set_index("model")["value"].dropna()
+    values = total[total["metric"] == metric.name].set_index("model")["value"]
+    values = values[np.isfinite(values)]
     if values.empty or not metric.ranks:
         return {}
     return {str(values.map(metric.distance).idxmin()): "*"}
@@ -64,7 +74,10 @@ def _table(total: pd.DataFrame, marks: Mapping[str, Mapping[str, str]], models: 
 
 def _missing(total: pd.DataFrame) -> Iterator[str]:
     """Metrics that rest on fewer observations than there were: those of the model that lacks most."""
-    lacking = total[total["n_missing"] > 0]
+    none = total[total["n_obs"] == 0]
+    for model, part in none.groupby("model", sort=False):
+        yield f"{model} has no {', '.join(part['metric'])}"
+    lacking = total[(total["n_missing"] > 0) & (total["n_obs"] > 0)]
     if lacking.empty:
         return
     worst = lacking.sort_values("n_missing", ascending=False, kind="stable").drop_duplicates("metric")

@@ -321,6 +321,24 @@ BAD = {
     "unknown metric": (
         lambda shop: write_config(shop, {**CONFIG, "score": {"metrics": ["rsme"]}}),
         "score.metrics: unknown metric 'rsme'; did you mean 'rmse'?"),
+    "covariate of other days": (
+        lambda shop: rain_by_wednesdays(shop),  # noqa: PLW0108 - it is defined below
+        "rain.csv: no row is of a row of the history; its weeks are dated by Wednesday, those of the history by M"),
+    "metric without a level": (
+        lambda shop: write_config(shop, {**CONFIG, "score": {"metrics": ["coverage"]}}), "coverage_80"),
+    "axis that is taken": (
+        lambda shop: write_config(shop, {**CONFIG, "score": {"by": ["step"]}}), "'step' is an axis of all scores"),
+    "no level of a hierarchy": (
+        lambda shop: write_config(shop, {**CONFIG, "score": {"hierarchy": []}}), "score.hierarchy"),
+    "weight that is no number": (
+        lambda shop: write_config(shop, {**CONFIG, "score": {"weight": "store"}}),
+        "score.weight: store='S0' of unique_id='S0/K0' must be a number >= 0"),
+    "too few replicates": (
+        lambda shop: write_config(shop, {**CONFIG, "score": {"replicates": 100},
+                                         "compare": {**CONFIG["compare"], "confidence": 0.99}}),
+        "score.replicates: replicates=100 must be >= 200"),
+    "unknown baseline": (
+        lambda shop: write_config(shop, {**CONFIG, "score": {"baseline": "naiv"}}), "'naiv' is not a forecaster"),
     "unknown column": (
         lambda shop: write_config(shop, {**CONFIG, "compare": {"incumbent": "naive", "cluster": "stores"}}),
         "compare.cluster: static column 'stores' does not exist; did you mean 'store'?"),
@@ -350,6 +368,14 @@ BAD = {
         lambda shop: foreign(shop, lambda f: f.replace({"unique_id": {"S0/K0": "S0/K9"}})),
         "made.csv: unique_id='S0/K9' is not in the history; did you mean"),
 }  # fmt: skip
+
+
+def rain_by_wednesdays(shop):
+    """Covariate whose weeks are dated by another day than those of the history."""
+    weeks = pd.date_range("2025-01-01", periods=60, freq="W-WED").strftime("%Y-%m-%d")
+    pd.DataFrame({"ds": weeks, "rain": range(60)}).to_csv(shop / "rain.csv", index=False)
+    covariates = [{"path": "rain.csv", "values": ["rain"]}]
+    write_config(shop, {**CONFIG, "data": {**CONFIG["data"], "covariates": covariates}})
 
 
 def foreign(shop, spoil):
@@ -550,3 +576,47 @@ def test_series_without_a_group_are_refused(shop, call, part):
     code, _, err = call("run", "shop.yaml")
     assert code == 2
     assert f"simulate.{next(iter(part))}.by: store of unique_id=" in err
+
+
+TEAM = "shout: {formula: mean of a statistic, unit: units, direction: lower, numerator: %s}\n"
+
+
+def test_run_whose_metric_means_something_else_by_now_is_not_taken_up(shop, call):
+    (shop / "team.yaml").write_text(TEAM % "absolute_error", encoding="utf-8")
+    write_config(shop, {**CONFIG, "score": {"metrics": ["rmse", "shout"], "catalogue": "team.yaml"}})
+    code, out, _ = call("score", "shop.yaml")
+    assert code == 0
+    made = re.search(r"Run: (\S+)", out)[1]
+    (shop / "team.yaml").write_text(TEAM % "squared_error", encoding="utf-8")
+    code, _, err = call("score", made)
+    assert code == 2
+    assert "a metric does not mean what it did when this run was made" in err
+    code, out, _ = call("score", "shop.yaml")
+    assert code == 0
+    assert re.search(r"Run: (\S+)", out)[1] != made
+    code, out, _ = call("metrics", "diff", made, re.search(r"Run: (\S+)", out)[1])
+    assert code == 0
+    assert "shout: changed" in out
+
+
+def test_metric_that_ranks_nothing_is_no_headline(shop, call):
+    odd = {"name": "drift", "formula": "mean(error)", "unit": "units", "direction": "none", "numerator": "error"}
+    write_config(shop, {**CONFIG, "score": {"metrics": [odd, "mae"]}})
+    code, out, err = call("run", "shop.yaml")
+    assert code == 0, err
+    assert "Best on MAE" in out
+
+
+def test_hierarchy_is_compared_over_its_levels(shop, call):
+    levels = [[], ["store"], ["unique_id", "store"]]
+    write_config(
+        shop, {**CONFIG, "score": {"metrics": ["wrmsse", "rmse"], "hierarchy": levels, "by": ["store", "abc"]}}
+    )
+    code, out, err = call("score", "shop.yaml")
+    assert code == 0, err
+    tables = Path(re.search(r"Run: (\S+)", out)[1]) / "tables"
+    board = pd.read_parquet(tables / "leaderboard.parquet").query("metric == 'wrmsse'").set_index("model")["value"]
+    scores = pd.read_parquet(tables / "scores.parquet").query("metric == 'wrmsse'")
+    total = scores.query("axis == 'total'").set_index("model")["value"]
+    assert board.to_dict() == pytest.approx(total.to_dict())
+    assert set(scores.query("axis == 'level'")["group"]) == {"total", "store", "unique_id x store"}

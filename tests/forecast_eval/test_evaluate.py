@@ -1,12 +1,15 @@
 """Laws of scores of frames: wide or long, in any order, ragged, and wrong in every way."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from utilsforecast import losses
 
 from backtest import InputError
-from forecast_eval.scores import evaluate
+from forecast_eval.scores import Resampling, evaluate, leaderboard
 from forecast_eval.scores.grid import Grid
 
 WEEKS = pd.date_range("2026-01-05", periods=8, freq="W-MON")
@@ -238,3 +241,27 @@ def test_frame_without_rows_is_refused(frame):
 def test_column_with_the_name_of_an_axis_cannot_be_broken_down_by(axis):
     table = wide().assign(**{axis: "x"}) if axis != "cutoff" else wide()
     assert [r[0] for r in rules(table, by=(axis,), models=["ETS"])] == ["taken"]
+
+
+def test_function_of_utilsforecast_is_a_metric_as_it_is():
+    table = wide().query("cutoff == @WEEKS[1]").drop(columns="cutoff").dropna()
+    found = evaluate(table, ["wape", losses.mae, partial(losses.quantile_loss, q=0.8)], models=["ETS"], by=())
+    assert list(dict.fromkeys(found.table["metric"])) == ["wape", "utilsforecast_mae", "quantile_loss"]
+
+
+@pytest.mark.parametrize(("asked", "said"), [
+    ([], "no metric is asked for"), ([3, "wape"], "3 is no metric"), ([lambda o: o.error], "has no '<lambda>'"),
+])  # fmt: skip
+def test_what_is_no_metric_is_refused(asked, said):
+    with pytest.raises(InputError, match=said):
+        evaluate(wide(), asked)
+
+
+def test_leaderboard_takes_what_evaluate_keeps():
+    table = wide()
+    series, cutoffs = table["unique_id"].nunique(), table["cutoff"].nunique()
+    resampling = Resampling(np.arange(series), np.arange(cutoffs))
+    assert evaluate(table, ["mae"]).measured == {}
+    board = leaderboard(evaluate(table, ["mae", "wape"], compare=True).measured, resampling=resampling).table
+    assert set(board["metric"]) == {"mae", "wape"}
+    assert board["value"].notna().any()

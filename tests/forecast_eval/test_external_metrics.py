@@ -235,7 +235,7 @@ def test_metric_of_others_that_is_none_is_refused_with_place_and_fix(tmp_path, t
         team(tmp_path, text).named([{"name": "x", **entry}])
 
 
-@pytest.mark.parametrize(("name", "want"), [("coverage", "higher"), ("cfe", "zero"), ("mae", "lower")])
+@pytest.mark.parametrize(("name", "want"), [("coverage", "none"), ("cfe", "zero"), ("mae", "lower")])
 def test_direction_of_a_utilsforecast_metric_is_known(name, want):
     params = {"level": 80} if name == "coverage" else {}
     (metric,) = metrics_named([{"name": "x", "object": f"utilsforecast.losses:{name}", "params": params}])

@@ -217,7 +217,7 @@ def test_price_in_another_unit_has_its_row(shop, call):
     prices = pd.read_csv(shop / "prices.csv").assign(price=lambda f: f["price"].mask(f.index == 4, 1000.0))
     prices.iloc[[4, 2, 0, 5, 1, 3]].to_csv(shop / "prices.csv", index=False)
     _, out, _ = call("check", "shop.yaml")
-    assert "  prices.csv, row 2, column price: unique_id='S2/K2': price=1000 is 1.7e+02 times unit_cost=6" in out
+    assert "  prices.csv, row 2, column price: unique_id='S2/K2': price=1000 is 167 times unit_cost=6" in out
 
 
 def test_price_of_a_sku_has_its_row_for_every_store(shop, call):

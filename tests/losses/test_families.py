@@ -20,6 +20,7 @@ from losses import (
     UnitCosts,
     warn_if_hidden,
 )
+from losses.kernel import spec_cost
 
 UNITS = st.integers(0, 10_000).map(lambda n: n / 8)
 MONEY = st.integers(1, 10_000).map(lambda n: n / 100)
@@ -263,3 +264,18 @@ def test_tobit_keeps_its_digits_however_far_the_forecast_is_below_the_stock(kind
     assert loss.hessian(sold_out, -z, COSTS) == pytest.approx(slope, rel=3e-5 if kind is np.float32 else 1e-7)
     assert -loss.gradient(sold_out, -z, COSTS) / z == pytest.approx(1 + series - 2 * series**2, rel=1e-6)
     assert loss.value(sold_out, -z, COSTS) == pytest.approx(-norm.logcdf(-z.astype(float)), rel=1e-6)
+
+
+def test_compiled_spec_is_the_formula_and_leaves_out_series_that_lack_something():
+    rng = np.random.default_rng(3)
+    demand, forecast = rng.poisson(2.0, (40, 9)).astype(float), rng.gamma(1.0, 2.5, (40, 9))
+    forecast[:, 4] = demand[:, 4]
+    under, over = rng.uniform(0.5, 4.0, (2, 40, 1))
+    money = [np.ascontiguousarray(np.broadcast_to(cost, demand.shape)) for cost in (under, over)]
+    want = Spec().value(demand, forecast, UnitCosts(under, over))
+    np.testing.assert_allclose(spec_cost(demand, forecast, *money), want)
+    demand[3, 8], forecast[7, 0], forecast[9, 2] = np.nan, np.nan, -0.1
+    found = spec_cost(demand, forecast, *money)
+    gone = np.isin(np.arange(40), [3, 7, 9])
+    assert np.isnan(found[gone]).all()
+    np.testing.assert_allclose(found[~gone], want[~gone])

@@ -43,6 +43,7 @@ _SERVICE = (
     Measure("fill_rate", "Fill rate", "share", "higher"),
     Measure("cycle_service_level", "Cycle service", "share", "higher"),
     Measure("period_service_level", "Period service", "share", "higher", optional=True),
+    Measure("stockout_rate", "Stockouts", "share", "lower", "of periods", optional=True),
     Measure("lost_units", "Lost", "number", "lower", "units"),
     Measure("wasted_units", "Wasted", "number", "lower", "units"),
     Measure("mean_stock", "Mean stock", "number", "none", "units"),
