@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -27,7 +27,7 @@ from .scores.catalogue import key_figures
 from .scores.context import column_faults
 from .scores.definitions import definitions_of
 from .scores.trending import trending
-from .scoring import metrics_of, resampling_faults, scored
+from .scoring import level_warnings, metrics_of, resampling_faults, scored
 from .store import Basis, Run, find_run, open_run
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | 
     The warnings of the inputs have been judged: one whose severity is error stops a run.
     """
     faults: list[Fault] = []
-    attempt(lambda: metrics_of(config, base), faults)
+    metrics = attempt(lambda: metrics_of(config, base), faults)
     inputs = attempt(lambda: read_inputs(config.data, base, config.seed), faults)
     if inputs is None:
         raise InputError(faults)
@@ -174,7 +174,9 @@ def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | 
     refuse(faults)
     assert forecasters is not None
     assert windows is not None
-    return judged(config, inputs, windows), forecasters, windows
+    assert metrics is not None
+    looked = judged(config, inputs, windows)
+    return replace(looked, warnings=(*looked.warnings, *level_warnings(config, metrics))), forecasters, windows
 
 
 def judged_of(config: Config, inputs: Inputs, windows: tuple[Window, ...]) -> list[int]:
@@ -307,6 +309,7 @@ def _simulate(session: Session) -> None:
         "simulate",
         notes=list(result.notes),
         left_out=left_out,
+        key_figures={name: metric.version for name, metric in key_figures().items()},
         headline={
             "earns_most": best,
             "most_accurate": accurate or best,

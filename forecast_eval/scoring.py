@@ -18,6 +18,7 @@ from .scores.context import Context
 from .scores.hierarchy import Hierarchical
 from .scores.leaderboard import Resampling, leaderboard
 from .scores.panel import Forecasts, score_panel
+from .scores.statistics import LATITUDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,21 @@ def scored(session: Session) -> Scored:
     return Scored(table, found.scores.calibration, board, exploded, (*_shared(board, table), *notes))
 
 
+def level_warnings(config: Config, metrics: Sequence[Metric]) -> tuple[Fault, ...]:
+    """Warnings of metrics that read quantiles which no forecaster will give; files and modules may bring others."""
+    if any(spec.kind in {"file", "python"} for spec in config.forecasters.values()):
+        return ()
+    given = config.backtest.quantiles
+    found = []
+    for metric in metrics:
+        lacking = [level for level in metric.levels if not any(abs(level - own) < LATITUDE for own in given)]
+        if lacking:
+            what = f"{metric.name} reads the quantile {' and '.join(f'{level:g}' for level in lacking)}"
+            fix = f"it will be n/a; add it to backtest.quantiles, which has {', '.join(f'{own:g}' for own in given)}"
+            found.append(Fault("no-quantile", what, "score.metrics", fix, "warning"))
+    return tuple(found)
+
+
 def resampling_faults(config: Config) -> list[Fault]:
     """Faults of the settings of the bootstrap, found before anything is measured."""
     faults: list[Fault] = []
@@ -110,6 +126,7 @@ def _boards(session: Session, scores: Scores) -> tuple[pd.DataFrame, tuple[str, 
     table = table.sort_values("metric", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
     named = f"{', '.join(m.name for m in session.metrics if m.name in levels)}: "
     notes = [*boards[0].notes, *(note if note in boards[0].notes else named + note for note in boards[1].notes)]
+    table["version"] = table["metric"].map({m.name: m.version for m in session.metrics})
     return _within(table, session.metrics), tuple(dict.fromkeys(notes))
 
 

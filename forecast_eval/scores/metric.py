@@ -15,6 +15,8 @@ Ranking = Literal["lower", "higher", "zero"]
 Direction = Literal[Ranking, "none"]
 Source = Literal["forecasts", "simulator", "online"]
 Takes = Literal["", "quantile", "interval"]
+INTERVALS = ("covered", "interval_score")
+"""Statistics whose level is that of a central interval; that of the others is a quantile's."""
 DIRECTIONS, SOURCES = get_args(Direction), get_args(Source)
 
 
@@ -75,6 +77,20 @@ class Metric:
     def ranks(self) -> bool:
         """Whether models can be ranked by it; the right value of coverage is that of the interval, and no end."""
         return self.direction != "none" and getattr(self.measure, "numerator", "") != "covered"
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Quantile levels that it cannot do without: its own, or the ends of its central interval.
+
+        >>> from forecast_eval.scores import metrics_named
+        >>> [round(level, 3) for level in metrics_named(["coverage_80"])[0].levels]
+        [0.1, 0.9]
+        """
+        level: float | None = getattr(self.measure, "level", None)
+        if level is None:
+            return ()
+        of_interval = getattr(self.measure, "numerator", "") in INTERVALS
+        return ((1 - level) / 2, (1 + level) / 2) if of_interval else (level,)
 
     @property
     def needs_level(self) -> bool:

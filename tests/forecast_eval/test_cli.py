@@ -620,3 +620,25 @@ def test_hierarchy_is_compared_over_its_levels(shop, call):
     total = scores.query("axis == 'total'").set_index("model")["value"]
     assert board.to_dict() == pytest.approx(total.to_dict())
     assert set(scores.query("axis == 'level'")["group"]) == {"total", "store", "unique_id x store"}
+
+
+def test_metric_of_a_quantile_that_nobody_gives_is_told_before_the_backtest(shop, call):
+    write_config(shop, {**CONFIG, "score": {"metrics": ["rmse", "pinball_0.9", "coverage_99"]}})
+    code, out, err = call("check", "shop.yaml")
+    assert code == 0, err
+    told = " ".join(out.split())
+    assert "coverage_99 reads the quantile 0.005 and 0.995" in told
+    assert "pinball_0.9 reads" not in told
+
+
+@pytest.mark.usefixtures("shop")
+def test_definition_of_every_result_is_kept_with_it(call):
+    code, out, err = call("run", "shop.yaml")
+    assert code == 0, err
+    made = Path(re.search(r"Run: (\S+)", out)[1])
+    manifest, definitions = (json.loads((made / f"{name}.json").read_text()) for name in ("manifest", "definitions"))
+    for table in ("scores", "leaderboard"):
+        versions = pd.read_parquet(made / "tables" / f"{table}.parquet").set_index("metric")["version"].to_dict()
+        assert versions.items() <= manifest["metrics"].items()
+    both = manifest["metrics"] | manifest["key_figures"]
+    assert both == {name: words["version"] for name, words in definitions.items()}
