@@ -87,7 +87,8 @@ class _Ground:
         if isinstance(spec, SeasonalAverageSpec):
             return SeasonalAverage(spec.window, spec.season)  # it leaves stockout periods out by itself
         inner = self._fitted(spec)
-        if isinstance(inner, ImportedDerived) or self.config.backtest.hidden_demand == "as_is":
+        hidden = spec.hidden_demand or self.config.backtest.hidden_demand
+        if isinstance(inner, ImportedDerived) or hidden == "as_is":
             return inner
         return FilledStockouts(inner)
 
@@ -106,14 +107,14 @@ class _Ground:
         return model
 
     def _network(self, spec: NeuralForecastSpec) -> NeuralForecastModel:
-        own = spec.model_dump(exclude={"kind", "params", "loss"})
+        own = spec.model_dump(exclude={"kind", "params", "loss", "hidden_demand"})
         loss = costs = None
         if spec.loss is not None:
             loss, costs = network_training_on(spec.loss, self.economics, cycle=self._cycle)
         return NeuralForecastModel(**own, params=_pairs(spec.params), loss=loss, costs=costs)
 
     def _lightgbm(self, spec: LightGBMSpec) -> LightGBM:
-        own = spec.model_dump(exclude={"kind", "params", "loss"})
+        own = spec.model_dump(exclude={"kind", "params", "loss", "hidden_demand"})
         regressor = costs = None
         if spec.loss is not None:
             regressor, costs = training_on(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from .config import Data, FileSpec, StateTable, World
     from .files import File
+    from .world import State as WorldState
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,31 +195,50 @@ def _state(data: Data, base: Path, ids: pd.DataFrame) -> State | None:
 
 
 def _from_world(data: Data, world: World, seed: int) -> Inputs:
-    from .world import MarketSpec, make_market
+    from .world import Market
 
-    knobs = world.model_extra or {}
-    known = [field.name for field in fields(MarketSpec)]
     beside = [
         name
         for name in ("calendar", "covariates", "in_stock", "static", "demand", "economics", "state")
         if getattr(data, name)
     ]
+    faults: list[Fault] = []
+    state = attempt(lambda: world_of(world, seed), faults)
     refuse([
-        *(Fault("unknown-key", f"unknown knob {name!r}", f"data.world.{name}", nearest(name, known))
-          for name in knobs if name not in known),
-        *(Fault("given-twice", f"a world brings its own {name}", f"data.{name}", "leave it out")
-          for name in beside),
+        *faults,
+        *(Fault("given-twice", f"a world brings its own {name}", f"data.{name}", "leave it out") for name in beside),
     ])  # fmt: skip
-    market = make_market(MarketSpec(**knobs), seed)
+    assert state is not None
+    market = Market.of(state)
     history = History.of(market.history, freq=data.freq, static=market.static, known_future=data.known_future)
     economics = Economics.of(market.economics)
     uids = history.static.index
     ids = pd.DataFrame({"unique_id": uids}, index=uids)
     warnings = (*history.warnings, *economics.warnings)
-    return Inputs(history, replace(economics, source="the world"), market.demand, None, ids, warnings,
+    truth = market.demand if world.truth else None
+    return Inputs(history, replace(economics, source="the world"), truth, None, ids, warnings,
                   Places("the world"))  # fmt: skip
 
 
+def world_of(world: World, seed: int) -> WorldState:
+    """Give the market of a config after the weeks of its history, planned by the world's own incumbent.
+
+    Raises InputError for knobs that a market does not have, or cannot have.
+    """
+    from .world import MarketSpec, with_incumbent
+
+    knobs = dict(world.model_extra or {})
+    preset = knobs.pop("preset", None)
+    known = [item.name for item in fields(MarketSpec)]
+    refuse([
+        Fault("unknown-key", f"unknown knob {name!r}", f"data.world.{name}",
+              nearest(name, [*known, "preset", "ahead", "truth"]))
+        for name in knobs if name not in known
+    ])  # fmt: skip
+    spec = MarketSpec(**knobs) if preset is None else MarketSpec.preset(str(preset), **knobs)
+    return with_incumbent(replace(spec, weeks=spec.weeks + world.ahead), seed, spec.weeks)
+
+
 __all__ = [
-    "Inputs", "State", "read_economics", "read_forecasts", "read_history", "read_inputs", "read_state",
+    "Inputs", "State", "read_economics", "read_forecasts", "read_history", "read_inputs", "read_state", "world_of",
 ]  # fmt: skip

@@ -50,8 +50,8 @@ def stated(config: Config, *, truth: bool) -> list[str]:
     """
     simulate, trend = config.simulate, config.score.trend
     return [
-        f"Periods not fully in stock: in training {_TRAINING[config.backtest.hidden_demand]}; in scores "
-        f"{_SCORES[config.score.hidden_demand]}; in the simulation "
+        f"Periods not fully in stock: in training {_TRAINING[config.backtest.hidden_demand]}{_otherwise(config)}; in "
+        f"scores {_SCORES[config.score.hidden_demand]}; in the simulation "
         f"{'true demand is known and used' if truth else _SIMULATION[simulate.hidden_demand]}.",
         *_bounds(simulate.bounds),
         *_censored([*simulate.bounds, *(() if truth else (simulate.hidden_demand,))]),
@@ -60,6 +60,15 @@ def stated(config: Config, *, truth: bool) -> list[str]:
         f"Trending as of a cutoff: with probability above {trend.probability:g} the rate of the last {trend.recent} "
         f"periods exceeds {trend.factor:g} times that of the {trend.base} before.",
     ]
+
+
+def _otherwise(config: Config) -> str:
+    """Forecasters that are trained otherwise than the rest, in brackets; nothing where none is."""
+    own = {name: getattr(spec, "hidden_demand", None) for name, spec in config.forecasters.items()}
+    words = [
+        f"{name}: {_TRAINING[how]}" for name, how in own.items() if how not in {None, config.backtest.hidden_demand}
+    ]
+    return f" ({'; '.join(words)})" if words else ""
 
 
 def _bounds(assumptions: Sequence[str]) -> list[str]:

@@ -99,9 +99,19 @@ class StateTable(Section):
 
 
 class World(Section):
-    """A synthetic market instead of files; its knobs are those of `forecast_eval.world.MarketSpec`."""
+    """A synthetic market instead of files.
+
+    Its knobs are those of `forecast_eval.world.MarketSpec`, and `preset` (mild, plain or nasty), which turns on every
+    mechanism; a knob beside it changes that one.
+
+    ahead : weeks that come after the history of `weeks` weeks, for tests to be played in.
+    truth : tell the run what customers wanted; without it the run knows what a retailer has recorded, and no more.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
+
+    ahead: Annotated[int, Field(ge=0)] = 0
+    truth: bool = True
 
 
 class Data(Section):

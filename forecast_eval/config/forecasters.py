@@ -9,6 +9,9 @@ from pydantic import Field
 from .section import Count, Section
 from .training_loss import TrainingLoss
 
+HiddenDemand = Literal["as_is", "fill"] | None
+"""What the training of one forecaster does with stockout periods; None takes what `backtest.hidden_demand` says."""
+
 DateFeature = Literal["week", "month", "quarter", "dayofweek", "dayofyear", "day", "hour", "year", "is_month_end"]
 
 
@@ -25,6 +28,7 @@ class StatsForecastSpec(Section):
     params: dict[str, Any] = {}
     covariates: tuple[str, ...] = ()
     conformal_windows: Annotated[int, Field(ge=0)] = 0
+    hidden_demand: HiddenDemand = None
 
 
 class LightGBMSpec(Section):
@@ -50,6 +54,7 @@ class LightGBMSpec(Section):
     params: dict[str, Any] = {}
     loss: TrainingLoss | None = None
     threads: Count = 1
+    hidden_demand: HiddenDemand = None
 
 
 class SeasonalAverageSpec(Section):
@@ -83,6 +88,7 @@ class PythonSpec(Section):
     kind: Literal["python"]
     object: str
     params: dict[str, Any] = {}
+    hidden_demand: HiddenDemand = None
 
 
 class NeuralForecastSpec(Section):
@@ -102,6 +108,7 @@ class NeuralForecastSpec(Section):
     val_size: Annotated[int, Field(ge=0)] = 0
     accelerator: str = "auto"
     threads: Count = 1
+    hidden_demand: HiddenDemand = None
 
 
 class EnsembleSpec(Section):

@@ -37,8 +37,24 @@ TRAITS = (
         "margin",
     ),
     *("goodwill", "salvage", "holding", "lead_time", "pack", "pack_size", "min_order"),
+    *("elasticity", "viral", "viral_week", "viral_peak", "viral_rise", "viral_fade"),
 )
 """Each trait has its own random stream: a new one goes to the end and leaves the others as they were."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Viral:
+    """Sudden take-offs beyond the trend; every array is [sku].
+
+    peak : demand at the top over demand without it; 1 for SKUs that do not go viral.
+    week : when it begins [weeks from the start].
+    rise, fade : weeks until the top, and weeks in which what is left falls to 37 %.
+    """
+
+    peak: NDArray[np.float64]
+    week: NDArray[np.float64]
+    rise: NDArray[np.float64]
+    fade: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +69,8 @@ class Assortment:
     pace : how slowly the turn goes [weeks]; nine tenths of it happen within six of them.
     terms : one row a SKU: price, unit_cost, salvage, holding, goodwill, shelf_life, lead_time, pack_size and
         min_order, with the meaning that `Economics` gives them.
+    elasticity : price elasticity of demand.
+    viral : sudden take-offs, whatever the kind and the margin.
     """
 
     kind: NDArray[np.object_]
@@ -62,6 +80,8 @@ class Assortment:
     factor: NDArray[np.float64]
     pace: NDArray[np.float64]
     terms: pd.DataFrame
+    elasticity: NDArray[np.float64]
+    viral: Viral
 
 
 def draw_assortment(spec: MarketSpec, seed: np.random.SeedSequence) -> Assortment:
@@ -82,8 +102,10 @@ def draw_assortment(spec: MarketSpec, seed: np.random.SeedSequence) -> Assortmen
     kept = KEPT_CATEGORIES[(draws["category"] * len(KEPT_CATEGORIES)).astype(int)]
     category = np.where(shelf_life == 1, "bakery", np.where(fresh, "dairy", kept)).astype(object)
     supply = _supply(shelf_life, rate, draws)
-    prices = _prices(fresh, kind == "trending", draws)
-    return Assortment(kind, category, rate, turn, factor, pace, prices.join(supply))
+    terms = _prices(fresh, kind == "trending", draws).join(supply)
+    # a median, not a mean, of the spec's elasticity: at spread 0 it is that number to the last bit
+    elasticity = spec.elasticity * np.exp(spec.elasticity_spread * ndtri(0.02 + 0.96 * draws["elasticity"]))
+    return Assortment(kind, category, rate, turn, factor, pace, terms, elasticity, _viral(spec, draws))
 
 
 def _even(draws: NDArray[np.float64], step: float) -> NDArray[np.float64]:
@@ -120,6 +142,17 @@ def _courses(
     factor = np.where(dying, 0.05 + 0.20 * draws["factor"], factor)
     pace = np.where(dying, 4.0 + 6.0 * draws["pace"], 1.5 + 2.0 * draws["pace"])
     return turn, factor, np.minimum(pace, last_year / 8)
+
+
+def _viral(spec: MarketSpec, draws: Mapping[str, NDArray[np.float64]]) -> Viral:
+    """Take-offs at any time but the first tenth; three- to tenfold, up in two or three weeks."""
+    on = _even(draws["viral"], np.sqrt(3.0)) < spec.viral_share
+    return Viral(
+        peak=np.where(on, 3.0 + 7.0 * draws["viral_peak"] ** 2, 1.0),
+        week=spec.weeks * (0.1 + 0.9 * draws["viral_week"]),
+        rise=2.0 + draws["viral_rise"],
+        fade=4.0 + 12.0 * draws["viral_fade"],
+    )
 
 
 def _supply(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
 
 from .assortment import CATEGORIES
+from .surprises import WEEKS_PER_YEAR, surprises, trends
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .assortment import Assortment
     from .spec import MarketSpec
 
-WEEKS_PER_YEAR = 365.25 / 7
 STORE_SPREAD = 0.35
 """Standard deviation of the logarithm of a store's size."""
 TASTE_SPREAD = 0.3
@@ -42,13 +41,15 @@ def expected_demand(
 
     promotions : [sku, week] discounts.
     """
-    sizes, tastes, shocks = map(np.random.default_rng, seed.spawn(3))
+    *usual, beyond = seed.spawn(4)
+    sizes, tastes, shocks = map(np.random.default_rng, usual)
     size = _lognormal(sizes.standard_normal(spec.stores), STORE_SPREAD)
     taste = _lognormal(tastes.standard_normal((spec.skus, spec.stores)), TASTE_SPREAD)
     shock = _lognormal(shocks.standard_normal((spec.stores, spec.weeks)), SHOCK_SPREAD)
-    lift = (1.0 - promotions) ** -spec.elasticity
-    shared = assortment.rate[:, None] * _trends(spec, assortment) * _seasons(spec, assortment) * lift  # [sku, week]
-    return np.asarray(shared[:, None, :] * (size * taste)[:, :, None] * shock)
+    lift = (1.0 - promotions) ** -assortment.elasticity[:, None]
+    shared = assortment.rate[:, None] * trends(spec, assortment) * _seasons(spec, assortment) * lift  # [sku, week]
+    mean = np.asarray(shared[:, None, :] * (size * taste)[:, :, None] * shock)
+    return mean * surprises(spec, assortment, beyond)
 
 
 def draw_demand(mean: NDArray[np.float64], dispersion: float, seed: np.random.SeedSequence) -> NDArray[np.int64]:
@@ -67,12 +68,6 @@ def draw_demand(mean: NDArray[np.float64], dispersion: float, seed: np.random.Se
 def _lognormal(normal: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
     """Lognormal numbers of mean 1."""
     return np.asarray(np.exp(spread * normal - spread**2 / 2))
-
-
-def _trends(spec: MarketSpec, assortment: Assortment) -> NDArray[np.float64]:
-    """Logistic course from 1 to the SKU's factor, [sku, week]."""
-    since = (np.arange(spec.weeks) - assortment.turn[:, None]) / assortment.pace[:, None]
-    return np.asarray(1.0 + (assortment.factor[:, None] - 1.0) * expit(since))
 
 
 def _seasons(spec: MarketSpec, assortment: Assortment) -> NDArray[np.float64]:

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
-from backtest.faults import Fault, refuse
+from backtest.faults import Fault, InputError, nearest, refuse
 
 LEAST = {"stores": 1, "skus": 1, "weeks": 12}
 """Smallest count of each: a take-off or a decline needs a quarter to show."""
 
 ABOVE_ZERO = ("weekly_units",)
 KINDS = ("trending_share", "dying_share", "seasonal_share")
+
+PRESETS: dict[str, dict[str, float]] = {
+    "mild": {
+        "dispersion": 0.05, "elasticity_spread": 0.15, "event_share": 0.004, "holiday_lift": 0.2, "viral_share": 0.05,
+        "store_spread": 0.2, "substitution_share": 0.15, "loyalty_share": 0.05, "late_share": 0.02,
+        "vanish_share": 0.001, "miscount_share": 0.02, "misscan_share": 0.002,
+    },
+    "plain": {
+        "dispersion": 0.1, "elasticity_spread": 0.3, "event_share": 0.01, "holiday_lift": 0.4, "viral_share": 0.1,
+        "store_spread": 0.5, "substitution_share": 0.25, "loyalty_share": 0.15, "late_share": 0.05,
+        "vanish_share": 0.003, "miscount_share": 0.05, "misscan_share": 0.01,
+    },
+    "nasty": {
+        "dispersion": 0.3, "elasticity_spread": 0.5, "event_share": 0.03, "holiday_lift": 0.8, "viral_share": 0.2,
+        "store_spread": 1.0, "substitution_share": 0.4, "loyalty_share": 0.3, "late_share": 0.15,
+        "vanish_share": 0.01, "miscount_share": 0.15, "misscan_share": 0.03,
+    },
+}  # fmt: skip
+"""Knobs by the name of a market in which every mechanism is at work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +50,25 @@ class MarketSpec:
     weekly_units : median over SKUs of the mean weekly demand at an average store [units per week].
     safety_weeks : stock that the incumbent planner wants beyond lead time and review [weeks of its average],
         half of it for perishable SKUs.
+
+    What follows is off at 0, the default:
+
+    elasticity_spread : standard deviation of the logarithm of a SKU's own elasticity.
+    event_share : share of weeks in which a store, or a category everywhere, is hit by something that nobody planned:
+        its demand is multiplied or divided by 1.5 to 3.
+    holiday_lift : how much demand rises, at most, in the weeks of the year's holidays, as a share; each category has
+        its own.
+    viral_share : SKUs that take off several-fold within three weeks at some time and fade over months, whatever
+        their margin.
+    store_spread : how much stores differ beyond the usual: in size, in taste, in when a SKU takes off or dies there,
+        and in whether it does so at all. At 1 the months differ by two and every third series stays as it was.
+    substitution_share : customers before an empty shelf who take another SKU of the category that the store still has.
+    loyalty_share : customers who got nothing and do not come back for that SKU to that store; it takes months to
+        win them again.
+    late_share : deliveries that come a week late.
+    vanish_share : units on the shelf that are gone after a week without being sold; the system still believes in them.
+    miscount_share : stocktakes, one a quarter, that are wrong by a fifth.
+    misscan_share : units that the till records as a neighbouring SKU of the category.
 
     Raises InputError with every fault at once.
 
@@ -53,6 +92,32 @@ class MarketSpec:
     dispersion: float = 0.1
     weekly_units: float = 6.0
     safety_weeks: float = 1.5
+    elasticity_spread: float = 0.0
+    event_share: float = 0.0
+    holiday_lift: float = 0.0
+    viral_share: float = 0.0
+    store_spread: float = 0.0
+    substitution_share: float = 0.0
+    loyalty_share: float = 0.0
+    late_share: float = 0.0
+    vanish_share: float = 0.0
+    miscount_share: float = 0.0
+    misscan_share: float = 0.0
+
+    @classmethod
+    def preset(cls, name: str, **changes: float) -> MarketSpec:
+        """Give the market called "mild", "plain" or "nasty", with some knobs changed.
+
+        Raises InputError for another name, and for what the class itself refuses.
+
+        >>> MarketSpec.preset("nasty", stores=3).late_share
+        0.15
+        """
+        if name not in PRESETS:
+            fix = nearest(str(name), PRESETS)
+            raise InputError([Fault("market-spec", f"preset={name!r} is not known", "market.preset", fix)])
+        knobs: dict[str, Any] = {**PRESETS[name], **changes}
+        return cls(**knobs)
 
     def __post_init__(self) -> None:
         """Refuse what no market can have, all faults at once."""

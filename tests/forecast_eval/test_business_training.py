@@ -266,3 +266,12 @@ def test_nothing_is_warned_of_where_all_is_known():
         warnings.simplefilter("error")
         table = KnownCosts(prices()).at(known())
     assert table.notna().all().all()
+
+
+def test_one_forecaster_may_treat_stockouts_otherwise_than_the_rest():
+    stocked_out = sales().assign(in_stock=1.0)
+    empty = stocked_out.groupby("unique_id").cumcount() % 3 > 0
+    stocked_out.loc[empty, ["y", "in_stock"]] = 0.0
+    filled, plain = (orders(NEWSVENDOR, frame=stocked_out, hidden_demand=how) for how in ("fill", "as_is"))
+    pd.testing.assert_frame_equal(orders(NEWSVENDOR, frame=stocked_out), filled)  # what the config says for all
+    assert filled["forecast"].mean() > 1.2 * plain["forecast"].mean()

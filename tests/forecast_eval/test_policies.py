@@ -257,11 +257,11 @@ def test_order_up_to_takes_the_quantile_of_the_path_sums():
     assert OrderUpToCriticalRatio(2.0).rule(shown).order_up_to == pytest.approx(np.quantile(shown.sums, ratio, axis=1))
 
 
-def test_periods_of_supply_are_sums_of_point_forecasts_from_the_first_step_on():
-    terms = Supply.plain(SERIES, lead_time=1, shelf_life=[0, 1, 0, 1, 0])
-    shown = outlook(terms)
-    want = [shown.point[i, int(terms.stands_alone[i]) : 3].sum().round() for i in range(SERIES)]
-    assert PeriodsOfSupply(3).rule(shown).order_up_to.tolist() == want
+def test_periods_of_supply_are_sums_of_point_forecasts_from_the_first_step_to_the_last_that_can_be_served():
+    terms = Supply.plain(SERIES, lead_time=1, shelf_life=[0, 1, 2, 1, 9])
+    shown, last = outlook(terms), [4, 2, 3, 2, 4]  # one that lives a period is sold in the one in which it arrives
+    want = [shown.point[i, int(terms.stands_alone[i]) : last[i]].sum().round() for i in range(SERIES)]
+    assert PeriodsOfSupply(4).rule(shown).order_up_to.tolist() == want
 
 
 @pytest.mark.parametrize("terms", [{"shelf_life": 1}, {"shelf_life": 2, "lead_time": 2}])

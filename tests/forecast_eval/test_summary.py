@@ -63,6 +63,16 @@ def test_each_assumption_about_hidden_demand_has_its_own_words():
     assert "in the simulation true demand is known and used" in known.pop()
 
 
+def test_a_forecaster_that_is_trained_otherwise_is_named():
+    tree = CONFIG | {"backtest": CONFIG["backtest"] | {"hidden_demand": "as_is"}}
+    name, spec = "shop.own", {"kind": "python", "object": "ours:Own"}
+    plain = stated(Config.model_validate(tree | {"forecasters": CONFIG["forecasters"] | {name: spec}}), truth=False)[0]
+    spec |= {"hidden_demand": "fill"}
+    other = stated(Config.model_validate(tree | {"forecasters": CONFIG["forecasters"] | {name: spec}}), truth=False)[0]
+    assert name not in plain
+    assert "sales are taken for demand (shop.own: demand is the mean of the last four stocked periods)" in other
+
+
 @pytest.mark.parametrize(("name", "words"), [("em", "EM"), ("kaplan_meier", "Kaplan-Meier")])
 def test_estimates_from_censored_sales_say_what_they_assume_of_stock(name, words):
     said = f"Hidden demand estimated by {words} assumes that stock did not depend on the period's demand"

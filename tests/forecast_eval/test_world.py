@@ -1,19 +1,24 @@
 """Laws of the synthetic market: what is recorded follows from what is true."""
 
+import hashlib
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from backtest import History, InputError
+from forecast_eval.config import Data
 from forecast_eval.economics import Economics
+from forecast_eval.read import read_inputs
 from forecast_eval.world import Market, MarketSpec, make_market
 from forecast_eval.world.assortment import draw_assortment
 from forecast_eval.world.demand import draw_demand
-from forecast_eval.world.incumbent import Incumbent, keep_stock
 
 SMALL = MarketSpec(stores=3, skus=12, weeks=60)
 SEEDS = range(5)
 FRAMES = ("history", "demand", "static", "economics")
+ALL_FRAMES = (*FRAMES, "prices", "outcomes", "hidden")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,7 @@ def rows_of(market: Market) -> pd.DataFrame:
 
 
 def bytes_of(market: Market) -> bytes:
-    return "".join(getattr(market, name).to_csv() for name in FRAMES).encode()
+    return "".join(getattr(market, name).to_csv() for name in ALL_FRAMES).encode()
 
 
 def test_sales_never_exceed_demand(markets):
@@ -67,6 +72,19 @@ def test_same_seed_gives_same_bytes_and_another_seed_does_not():
     for name in FRAMES:
         first, other = getattr(make_market(SMALL, 3), name), getattr(make_market(SMALL, 4), name)
         assert not first.equals(other), name
+
+
+@pytest.mark.parametrize(("spec", "seed", "digest"), [
+    (MarketSpec(), 7, "b820f29d68ded43c"),
+    (SMALL, 3, "38f25802b07496c4"),
+    (MarketSpec(stores=2, skus=15, weeks=30, perishable_share=1.0, promotion_share=0.4, trending_share=0.6), 5,
+     "c65c26f64cb46bc7"),
+])  # fmt: skip
+def test_units_of_a_plain_market_are_those_of_the_first_version(spec, seed, digest):
+    # made by the market of the demo before mechanisms were added, all of which are off here
+    market = make_market(spec, seed)
+    units = np.concatenate([market.history["y"], market.demand["demand"]]).astype("<i8")
+    assert hashlib.sha256(units.tobytes()).hexdigest()[:16] == digest
 
 
 def test_more_skus_leave_the_first_ones_as_they_were():
@@ -167,74 +185,39 @@ def test_supply_terms_are_those_of_a_retailer(markets):
     assert salvaged[fresh].max() < 0.25 < salvaged[~fresh].min()
 
 
-def terms_of(rows: list[tuple[float, float, float, float]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["shelf_life", "lead_time", "pack_size", "min_order"])
-
-
-def test_stock_is_conserved():
-    rng = np.random.default_rng(8)
-    terms = terms_of([(1, 1, 1, 0), (2, 1, 4, 0), (3, 2, 1, 7), (np.inf, 1, 6, 12), (np.inf, 2, 1, 0), (2, 3, 5, 0)])
-    demand = rng.poisson(np.linspace(1, 14, 6)[:, None], (6, 80))
-    flow = keep_stock(Incumbent.of(terms, 1.5), demand, demand.mean(axis=1))
-    kept = flow.received.cumsum(axis=1) - flow.sold.cumsum(axis=1) - flow.spoiled.cumsum(axis=1)
-    np.testing.assert_array_equal(kept, flow.on_hand)
-    assert (flow.on_hand >= 0).all()
-    assert (flow.spoiled.sum(axis=1) > 0).tolist() == [True, True, True, False, False, True]
-    assert (flow.on_hand[0] == 0).all()  # what lives one week is never carried over
-
-
-def test_shop_sells_all_that_it_has_before_it_loses_demand():
-    demand = np.random.default_rng(9).poisson(6.0, (40, 50))
-    terms = terms_of([(2, 1, 1, 0), (np.inf, 2, 4, 0)] * 20)
-    flow = keep_stock(Incumbent.of(terms, 0.5), demand, np.full(40, 6.0))
-    lost = flow.sold < demand
-    assert lost.any()
-    assert (flow.on_hand[lost] == 0).all()
-    assert (flow.spoiled[lost] == 0).all()
-
-
-def test_oldest_units_are_sold_first():
-    # by hand, shelf life 2, no safety: of the first 6 units 4 are sold; week two sells 1 of the 2 left and
-    # the other spoils; its order is ceil(2 * 5.75) - 8 = 4; in week three the second 6 spoil untouched
-    planner = Incumbent.of(terms_of([(2, 1, 1, 0)]), 0.0)
-    flow = keep_stock(planner, np.array([[4, 1, 0]]), np.array([6.0]))
-    assert flow.received.tolist() == [[6, 6, 4]]
-    assert flow.spoiled.tolist() == [[0, 1, 6]]
-    assert flow.on_hand.tolist() == [[2, 6, 4]]
-
-
-def test_orders_are_whole_packs_of_at_least_the_minimum():
-    rng = np.random.default_rng(10)
-    demand = rng.poisson(3.0, (2, 60))
-    flow = keep_stock(Incumbent.of(terms_of([(np.inf, 1, 4, 0), (np.inf, 1, 4, 9)]), 1.0), demand, np.full(2, 3.0))
-    ordered = flow.received[:, 1:]  # the first delivery was ordered before the world began
-    assert set(np.unique(ordered % 4)) == {0}
-    assert ordered[0][ordered[0] > 0].min() == 4
-    assert ordered[1][ordered[1] > 0].min() == 12
-
-
-def test_planner_learns_from_sales_not_from_demand():
-    # what was demanded beyond the shelf's 63 units leaves no trace; what was sold of them does
-    planner = Incumbent.of(terms_of([(1, 1, 1, 0)]), 0.5)
-    weak, strong, stronger = (
-        keep_stock(planner, np.array([[first, *[50] * 20]]), np.array([50.0])).received for first in (1, 70, 900)
-    )
-    np.testing.assert_array_equal(strong, stronger)
-    assert not np.array_equal(weak, strong)
-
-
-def test_sku_that_sold_nothing_for_long_comes_back():
-    planner = Incumbent.of(terms_of([(1, 1, 1, 0)]), 0.0)
-    flow = keep_stock(planner, np.array([[0] * 30 + [9] * 30]), np.array([2.0]))
-    assert (flow.received[0, 12:30] == 1).all()
-    assert flow.received[0, -1] >= 2
-
-
 def test_bad_spec_gives_one_error_with_all_faults():
     with pytest.raises(InputError) as caught:
         MarketSpec(stores=0, skus=2.5, weeks=11, dying_share=-0.1, weekly_units=0.0, dispersion=float("nan"))
     places = {fault.place.removeprefix("market.") for fault in caught.value.faults}
     assert places == {"stores", "skus", "weeks", "dying_share", "weekly_units", "dispersion"}
+
+
+@pytest.mark.parametrize("name", ["mild", "plain", "nasty"])
+def test_presets_turn_every_mechanism_on(name):
+    preset, off = MarketSpec.preset(name, stores=3), MarketSpec()
+    silent = [f.name for f in fields(MarketSpec) if f.default == 0 and getattr(preset, f.name) == 0]
+    assert silent == []
+    assert (preset.stores, preset.skus) == (3, off.skus)
+
+
+def test_presets_get_nastier():
+    mild, plain, nasty = (MarketSpec.preset(name) for name in ("mild", "plain", "nasty"))
+    for f in fields(MarketSpec):
+        if f.default == 0:
+            assert getattr(mild, f.name) < getattr(plain, f.name) < getattr(nasty, f.name), f.name
+
+
+def test_config_names_a_preset_and_changes_its_knobs(tmp_path):
+    knobs = {"stores": 2, "skus": 4, "weeks": 30, "late_share": 0.5}
+    inputs = read_inputs(Data.model_validate({"world": {"preset": "nasty", **knobs}}), tmp_path, 7)
+    market = make_market(MarketSpec.preset("nasty", **knobs), 7)
+    pd.testing.assert_series_equal(inputs.history.frame["y"], market.history["y"], check_dtype=False)
+
+
+@pytest.mark.parametrize("name", ["nasti", 3, ["nasty"]])
+def test_unknown_preset_is_refused_with_the_known_ones(tmp_path, name):
+    with pytest.raises(InputError, match=r"market.preset: preset=.* is not known; (did you mean 'nasty'|known: mild)"):
+        read_inputs(Data.model_validate({"world": {"preset": name}}), tmp_path, 7)
 
 
 def test_kinds_must_fit_into_the_whole():

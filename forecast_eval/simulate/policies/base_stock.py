@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..orders import Rule
+from ..system import KEEPS
 from .service import Coverage, CriticalRatio, Service, levels
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class OrderUpToCriticalRatio:
 class PeriodsOfSupply:
     """Order up to the point forecast of the next `periods` periods, lead time and review period included.
 
-    The rule of many planners, and of the benchmark of the VN2 challenge (four weeks). It does not look at prices.
+    The rule of many planners, and of the benchmark of the VN2 challenge (four weeks). It does not look at prices. Periods
+    after those in which an order can still be sold before it expires are not covered.
     """
 
     periods: int
@@ -104,7 +106,9 @@ class PeriodsOfSupply:
 
     def rule(self, outlook: Outlook) -> Rule:
         """Level: sum of the point forecasts [series], rounded to the nearest unit as planners do."""
-        covered = np.arange(self.periods) >= outlook.first_step[:, None]  # [series, step]
+        step, life = np.arange(self.periods), outlook.supply.shelf_life
+        expired = np.where(life == KEEPS, self.periods, outlook.supply.lead_time + life)  # step at which it is, [series]
+        covered = (step >= outlook.first_step[:, None]) & (step < expired[:, None])  # [series, step]
         return Rule(np.asarray(np.rint(np.where(covered, outlook.point[:, : self.periods], 0.0).sum(axis=1))))
 
 
