@@ -10,7 +10,7 @@ import typer
 
 from .terminal.console import Bars, complain, say, show, table_of, wrapped
 from .terminal.faults import show_faults, show_rules, warn
-from .terminal.results import show_facts, show_money, show_plan, show_usage
+from .terminal.results import show_facts, show_launches, show_money, show_plan, show_usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Start a new run even if on
 
 @app.command()
 def run(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
-    """Do a whole run: check, backtest, score, simulate, report."""
+    """Do a whole run: check, backtest, score, simulate, launch where `online` asks for it, report."""
     _advance(target, changes, runs, "report", fresh=fresh)
 
 
@@ -121,6 +121,12 @@ def simulate(target: Target, changes: Set = None, runs: Runs = Path("runs"), fre
 
 
 @app.command()
+def launch(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+    """Test the candidates of `online` in the synthetic market that the history comes from."""
+    _advance(target, changes, runs, "launch", fresh=fresh)
+
+
+@app.command()
 def report(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
     """Write the report, one HTML file."""
     _advance(target, changes, runs, "report", fresh=fresh)
@@ -177,6 +183,33 @@ def order(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 
 @app.command()
+def design(
+    experiment: Annotated[Path, typer.Argument(help="YAML of an experiment.", show_default=False)],
+    changes: Set = None,
+    out: Annotated[Path, typer.Option(help="Plan to write.")] = Path("plan.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Write over another plan.")] = False,  # noqa: FBT002
+) -> None:
+    """Draw the arms of an online experiment, and say on its history what the test can find."""
+    from .config.experiment import load_experiment
+    from .online.design import design as designed
+    from .online.design import history_for
+    from .online.plan import write_plan
+    from .terminal.design import next_steps, shown
+
+    config = load_experiment(experiment, changes or [])
+    history = history_for(config, experiment.parent)
+    for warning in history.warnings:
+        complain(wrapped(str(warning)), "yellow")
+    with Bars() as bars:
+        plan = designed(config, history, progress=lambda *at: bars("design", *at))
+    for part in shown(plan):
+        show(part)
+    write_plan(plan, out, force=force)
+    for line in next_steps(plan, out):
+        say(line)
+
+
+@app.command()
 def metrics(
     names: Annotated[
         list[str] | None, typer.Argument(help="Metrics to show whole, or: diff RUN_A RUN_B.", show_default=False)
@@ -202,6 +235,54 @@ def metrics(
         return
     for part in shown.definitions(found) if names else shown.listed(known):
         show(part)
+
+
+@app.command()
+def analyze(
+    outcomes: Annotated[Path, typer.Argument(help="CSV or Parquet file of what was measured.", show_default=False)],
+    plan: Annotated[Path | None, typer.Option(help="Plan of the experiment, from design.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML of an experiment that somebody else designed.")] = None,
+    changes: Set = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for analysis.json and analysis.html.")] = None,
+) -> None:
+    """Read an A/B test; exit code 1 where units got lost (sample-ratio mismatch) or a guardrail fails."""
+    from .analyzing import analyzed, write_analysis
+    from .terminal.analysis import show_analysis
+
+    analysis = analyzed(outcomes, plan=plan, config=config, changes=changes or [])
+    show_analysis(analysis)
+    if out is not None:
+        say(f"Analysis: {' and '.join(map(str, write_analysis(analysis, out)))}")
+    if analysis.has_failed:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    run: Annotated[Path, typer.Argument(help="Directory of a run that was simulated.", show_default=False)],
+    outcomes: Annotated[Path, typer.Argument(help="CSV or Parquet file of what was measured.", show_default=False)],
+    plan: Annotated[Path | None, typer.Option(help="Plan of the experiment, from design.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML of an experiment that somebody else designed.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="Model of the treatment, where models does not say.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Static column of the run that holds the units.")] = None,
+    changes: Set = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.json and compare.html.")] = None,
+) -> None:
+    """Hold what a run promised against what an A/B test measured, on the same stores and weeks.
+
+    Exit code 1 where units got lost (sample-ratio mismatch): nothing is compared then.
+    """
+    from .comparing import compared, write_comparison
+    from .terminal.compare import show_comparison
+
+    comparison = compared(
+        run, outcomes, plan=plan, config=config, changes=changes or [], candidate=candidate, unit=unit
+    )
+    show_comparison(comparison)
+    if out is not None:
+        say(f"Comparison: {' and '.join(map(str, write_comparison(comparison, out)))}")
+    if comparison.is_refused:
+        raise typer.Exit(REFUSED)
 
 
 def main() -> NoReturn:
@@ -271,15 +352,21 @@ def _show(session: Session, upto: Step) -> None:
             show(part)
     if upto in ("backtest", "score"):
         show_usage(session)
-    if upto in ("simulate", "report"):
-        for words in run.manifest["exploded"].values():
-            complain(f"note: {words}; money is what their orders would really earn", "yellow")
-        show_money(session)
+    if upto in ("simulate", "launch", "report"):
+        _show_what_it_earns(session)
+    if upto in ("launch", "report") and run.has("launches"):
+        show_launches(session)
     say(f"Run: {run.path}")
     if upto == "report":
         say(f"Report: {run.path / 'report.html'}")
         if session.config.scorecard is not None:
             _show_scorecard(session)
+
+
+def _show_what_it_earns(session: Session) -> None:
+    for words in session.run.manifest["exploded"].values():
+        complain(f"note: {words}; money is what their orders would really earn", "yellow")
+    show_money(session)
 
 
 def _show_scorecard(session: Session) -> None:

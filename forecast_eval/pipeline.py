@@ -1,4 +1,4 @@
-"""The steps of a run, in order: check, backtest, score, simulate, report."""
+"""The steps of a run, in order: check, backtest, score, simulate, launch, report."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from .scores import Metric
     from .simulate import Market
 
-Step = Literal["backtest", "score", "simulate", "report"]
-STEPS: tuple[Step, ...] = ("backtest", "score", "simulate", "report")
+Step = Literal["backtest", "score", "simulate", "launch", "report"]
+STEPS: tuple[Step, ...] = ("backtest", "score", "simulate", "launch", "report")
 
 
 class Progress(Protocol):
@@ -138,7 +138,10 @@ def open_session(
     base = Path(existing.manifest["base"]) if existing else target.parent
     inputs, forecasters, windows = checked(config, base)
     stop(inputs)
-    if upto in ("simulate", "report"):
+    if upto == "launch" and config.online is None:
+        raise InputError([Fault("no-candidates", "nothing is to be tested: the config has no online", str(target),
+                                "add online.candidates and a data.world, or go on to report")])  # fmt: skip
+    if upto in ("simulate", "launch", "report"):
         judged_of(config, inputs, windows)
     data = fingerprint(inputs, forecasters, policies_of(config.simulate.policies, folder=base))
     if existing is not None and existing.manifest["data"] != data:
@@ -223,7 +226,8 @@ def _fits(config: Config, history: History) -> None:
 
 def do(session: Session, step: Step) -> None:
     """Do one step of a run; the tables of the steps before it must be there."""
-    {"backtest": _backtest, "score": _score, "simulate": _simulate, "report": _report}[step](session)
+    does = {"backtest": _backtest, "score": _score, "simulate": _simulate, "launch": _launch, "report": _report}
+    does[step](session)
 
 
 def _backtest(session: Session) -> None:
@@ -320,6 +324,28 @@ def _simulate(session: Session) -> None:
             "high": gap.high,
         },
     )
+
+
+def _launch(session: Session) -> None:
+    """Test the candidates in the market, where the config asks for it."""
+    if session.config.online is None:
+        session.run.record("launch")
+        return
+    from .analyzing import write_analysis
+    from .comparing import write_comparison
+    from .launching import launched
+    from .online.plan import write_plan
+
+    found, folder = launched(session), session.run.path / "online"
+    folder.mkdir(exist_ok=True)
+    write_plan(found.plan, folder / "plan.yaml", force=True)
+    for test in found.tests:
+        write_analysis(test.analysis, folder / test.candidate.model)
+        write_comparison(test.comparison, folder / test.candidate.model)
+    session.run.write("launches", found.table)
+    if found.tests:
+        session.run.write("outcomes", found.outcomes)
+    session.run.record("launch", online={"notes": list(found.plan.notes), "arms": found.plan.counts})
 
 
 def _other(best: str, accurate: str, incumbent: str, ranking: list[str]) -> str:

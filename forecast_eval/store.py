@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .config import Config
 
-FORMAT = 5  # raise it when tables or manifest change: older runs are then not taken for new ones
+FORMAT = 6  # raise it when tables or manifest change: older runs are then not taken for new ones
 LIBRARIES = ("forecast-eval", "numpy", "pandas", "numba", "statsforecast", "mlforecast", "lightgbm")
 
 

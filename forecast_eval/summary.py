@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .pipeline import Session
     from .store import Run
 
+SHORT = 5
+"""Letters up to which a metric's name is an abbreviation."""
+
 ROWS = 15_000
 """Rows of the timeline at most, unless more series are asked for by name or number: about 3 MB of the page."""
 
@@ -94,7 +97,37 @@ def tables_of(session: Session) -> ReportTables:
         drawn=run.read("drawn"),
         standings=run.read("leaderboard"),
         calibration=run.read("calibration"),
+        **({"launches": run.read("launches")} if run.has("launches") else {}),
     )
+
+
+def online_sentences(launches: pd.DataFrame) -> list[str]:
+    """Say of each candidate what its test found on the metrics that decide, and what the simulation had promised."""
+    if launches.empty:
+        return ["Nothing was launched: every metric that chooses would keep the incumbent."]
+    lines = []
+    for candidate, rows in launches[launches["role"] == "primary"].groupby("candidate", sort=False):
+        chosen = str(rows["chosen_by"].iloc[0])
+        which = f"Best on {_metrics_in_words(chosen)}: {candidate}" if chosen else str(candidate)
+        lines.append(f"{which}. Online: {'; '.join(_tested(row) for row in rows.to_dict('records'))}.")
+    return lines
+
+
+def _metrics_in_words(names: str) -> str:
+    """Names of metrics as people write them.
+
+    >>> _metrics_in_words("rmse, mape, trend_weighted_cost")
+    'RMSE, MAPE and trend weighted cost'
+    """
+    words = [n.upper() if len(n) <= SHORT else n.replace("_", " ") for n in names.split(", ")]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+def _tested(row: Mapping[Any, Any]) -> str:
+    verdict = {"better": "better", "worse": "worse"}.get(row["standing"], "no difference is shown")
+    promised = "" if np.isnan(row["simulated"]) else f", where {row['simulated']:+z.1%} was simulated"
+    span = f"{100 * row['measured_low']:+z.1f} to {100 * row['measured_high']:+z.1f}"
+    return f"{row['metric']} {row['measured']:+z.1%} ({span}), {verdict}{promised} and {row['true']:+z.1%} is true"
 
 
 def usage(run: Run) -> pd.DataFrame:
@@ -189,8 +222,23 @@ def facts_of(session: Session) -> ReportFacts:
         exploded=tuple(manifest["exploded"].values()),
         not_compared=tuple(manifest["score_notes"]),
         baseline=baseline_of(config),
+        online=tuple(online_sentences(run.read("launches"))) if run.has("launches") else (),
+        online_notes=_online_notes(session),
         metrics=tuple((m.name, m.unit, m.direction if m.ranks else "none", f"{m.question} {m.formula}.") for m in used),
     )
+
+
+def _online_notes(session: Session) -> tuple[str, ...]:
+    online = session.config.online
+    if online is None:
+        return ()
+    found, same = session.run.manifest["online"], "All candidates were tested in the same stores on the same customers."
+    arms = ", ".join(f"{count} stores in {arm}" for arm, count in found["arms"].items())
+    weeks = (
+        f"{online.weeks} weeks, of which the first {online.design.washout} are left out: stock of before is sold then"
+    )
+    plan = "The arms and what the test could find are in online/plan.yaml, the analyses beside it."
+    return (f"{arms}; {weeks}.", same, plan, *found["notes"])
 
 
 def _run_facts(session: Session) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from .forecasters import (
 )
 from .load import Config, Report, config_of, load_config
 from .money import Compare, Order, OrderTemplate
+from .online import BestOn, Online
 from .policies import (
     CappedSpec,
     NewsvendorSpec,
@@ -35,6 +36,7 @@ __all__ = [
     "AccuracySpec",
     "Assumption",
     "Backtest",
+    "BestOn",
     "CalendarTable",
     "CappedSpec",
     "Compare",
@@ -50,6 +52,7 @@ __all__ = [
     "LightGBMSpec",
     "NeuralForecastSpec",
     "NewsvendorSpec",
+    "Online",
     "Order",
     "OrderTemplate",
     "OrderUpToSpec",

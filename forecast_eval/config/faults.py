@@ -73,12 +73,17 @@ def _tag_position(loc: tuple[Any, ...]) -> int | None:
 def _keys_at(root: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
     """Known keys of the section in which an unknown key stood."""
     here: Any = root
+    named = False  # whether the next part is a name that the user gave, as in metrics.<name>
     for k, part in enumerate(loc[:-1]):
         if isinstance(here, tuple):  # among several kinds the tag chooses; a name or a number before it does not
             kinds = {get_args(a.model_fields["kind"].annotation)[0]: a for a in here}
             here = kinds[part] if k == _tag_position(loc) else here
-        elif isinstance(part, str):  # a number is a place in a list, whose section is known already
-            here = _inner(here.model_fields[part].annotation)
+            named = False
+        elif isinstance(part, str) and not named:  # a number is a place in a list, whose section is known already
+            annotation = here.model_fields[part].annotation
+            here, named = _inner(annotation), get_origin(annotation) is dict
+        else:
+            named = False
     return list(here.model_fields)
 
 

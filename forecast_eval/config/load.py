@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from backtest.faults import Fault, InputError, nearest
+from backtest.faults import InputError, nearest
 
 from .data import Data
 from .faults import faults_of, together
 from .forecasters import ForecasterSpec
 from .money import Compare, Order
+from .online import BestOn, Online
 from .quality import Quality
-from .read_yaml import read_yaml
+from .read_yaml import read_yaml, set_key
 from .scorecard import Scorecard
 from .scores import Score
 from .section import Name, Section
@@ -24,6 +24,10 @@ from .windows import Backtest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+UNDEPLOYABLE = ("file", "ensemble", "residual_quantiles")
+"""Kinds of forecasters that need the forecasts of others."""
 
 
 class Report(Section):
@@ -52,6 +56,7 @@ class Config(Section):
     compare: Compare
     scorecard: Scorecard | None = None
     order: Order = Order()
+    online: Online | None = None
     report: Report = Report()
 
     @model_validator(mode="after")
@@ -64,6 +69,7 @@ class Config(Section):
             ("score.baseline", self.score.baseline),
             ("simulate.drawn.model", None if drawn is None else drawn.model),
             *(("simulate.accuracy.models", name) for name in (accuracy and accuracy.models) or ()),
+            *(("online.candidates", name) for name in self._candidates()),
         ]
         unknown = [(key, name) for key, name in named if name is not None and name not in self.forecasters]
         if unknown:
@@ -71,6 +77,45 @@ class Config(Section):
                 (key, f"{name!r} is not a forecaster", nearest(name, self.forecasters)) for key, name in unknown
             ])  # fmt: skip
         return self
+
+    @model_validator(mode="after")
+    def _tests_can_be_played(self) -> Config:
+        if self.online is None:
+            return self
+        world, found = self.data.world, []
+        needed = self.online.weeks + self.backtest.horizon
+        if world is None:
+            found.append(("online", "only a synthetic market can play a test", "give data.world, or leave online out"))
+        elif world.ahead < needed:
+            what = f"{world.ahead} weeks after the history are fewer than the test and the horizon of its last week"
+            found.append(("data.world.ahead", what, f"set it to {needed} or more"))
+        if self.backtest.step != 1:
+            found.append(("backtest.step", "the shops of a market order every week", "set it to 1"))
+        found += [
+            ("online.candidates", f"{name} is of kind {self.forecasters[name].kind}, which nobody can deploy by itself",
+             "test a forecaster that forecasts anew each week")
+            for name in (self.compare.incumbent, *self._candidates())
+            if name in self.forecasters and name not in self.deployable
+        ]  # fmt: skip
+        if self.compare.incumbent in self._candidates():
+            found.append(("online.candidates", "the incumbent is the control", "name others"))
+        ranked = [*self.score.names, "profit"]
+        found += [
+            ("online.candidates", f"{one.best!r} is not among score.metrics", nearest(one.best, ranked))
+            for one in self.online.candidates
+            if isinstance(one, BestOn) and one.best not in ranked
+        ]
+        if found:
+            raise together(found)
+        return self
+
+    @property
+    def deployable(self) -> tuple[str, ...]:
+        """Forecasters that a shop could use by themselves: not made of others, nor made elsewhere."""
+        return tuple(name for name, spec in self.forecasters.items() if spec.kind not in UNDEPLOYABLE)
+
+    def _candidates(self) -> list[str]:
+        return [one for one in (self.online.candidates if self.online else ()) if isinstance(one, str)]
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -80,7 +125,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """
     tree = read_yaml(path, "config file")
     for override in overrides:
-        _set(tree, override)
+        set_key(tree, override)
     return config_of(tree, str(path))
 
 
@@ -90,20 +135,3 @@ def config_of(tree: Mapping[str, Any], source: str) -> Config:
         return Config.model_validate(tree)
     except ValidationError as error:
         raise InputError(faults_of(error, Config, source)) from error
-
-
-def _set(tree: dict[str, Any], override: str) -> None:
-    key, sign, text = override.partition("=")
-    if not sign:
-        raise InputError([Fault("bad-override", f"{override!r} is not key=value", "--set", "write section.key=value")])
-    *parents, last = key.strip().split(".")
-    node = tree
-    for parent in parents:
-        node = node.setdefault(parent, {})
-        if not isinstance(node, dict):
-            raise InputError([Fault("bad-override", f"{parent!r} has no keys below it", f"--set {key}", "check it")])
-    try:
-        node[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        what = f"{text!r} is not YAML: {' '.join(str(error).split())}"
-        raise InputError([Fault("bad-override", what, f"--set {key}", "correct the value")]) from error

@@ -41,3 +41,21 @@ def read_yaml(path: Path, what: str) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise InputError([Fault("bad-yaml", f"the {what} is not a mapping of keys", str(path), "write name: ...")])
     return tree
+
+
+def set_key(tree: dict[str, Any], override: str) -> None:
+    """Set a key of a config from a text "section.key=value", whose value is YAML."""
+    key, sign, text = override.partition("=")
+    if not sign:
+        raise InputError([Fault("bad-override", f"{override!r} is not key=value", "--set", "write section.key=value")])
+    *parents, last = key.strip().split(".")
+    node = tree
+    for parent in parents:
+        node = node.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise InputError([Fault("bad-override", f"{parent!r} has no keys below it", f"--set {key}", "check it")])
+    try:
+        node[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        what = f"{text!r} is not YAML: {' '.join(str(error).split())}"
+        raise InputError([Fault("bad-override", what, f"--set {key}", "correct the value")]) from error

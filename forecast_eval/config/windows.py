@@ -13,7 +13,7 @@ from backtest.schemas import dates_of
 from .section import Count, Level, Section
 
 
-def _moment(value: object) -> datetime:
+def moment_of(value: object) -> datetime:
     """Date as YAML has it, or ISO 8601 text; a time zone is dropped, as those of the data are.
 
     A number is refused: it would count seconds.
@@ -25,7 +25,7 @@ def _moment(value: object) -> datetime:
     return pd.Timestamp(found).to_pydatetime(warn=False)
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, BeforeValidator(moment_of)]
 
 
 class Backtest(Section):

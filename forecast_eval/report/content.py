@@ -23,6 +23,10 @@ COLUMNS = {
         "skill_low", "skill_high", "win_rate", "dm_p_holm", "tied",
     ),
     "calibration": ("model", "level", "share", "n_obs"),
+    "launches": (
+        "candidate", "chosen_by", "metric", "role", "simulated", "simulated_low", "simulated_high", "measured",
+        "measured_low", "measured_high", "standing", "gap", "gap_low", "gap_high", "true",
+    ),
     "drawn": ("model", "profit", "profit_low", "profit_high", "difference", "low", "high", "share_won", "fill_rate"),
 }  # fmt: skip
 """Columns of the frames that a run has only where they were asked for."""
@@ -76,6 +80,7 @@ class ReportTables:
         difference, low, high, share_won (of the courses in which it earns more than the incumbent), fill_rate.
     standings : one row a metric and model, the best of a metric first; see `forecast_eval.scores.Leaderboard`.
     calibration : model, level (of a quantile), share (of demand that is not above it), n_obs.
+    launches : one row a candidate and metric of its test; relative lifts, see `forecast_eval.launching.ROWS`.
     """
 
     scores: pd.DataFrame
@@ -92,6 +97,7 @@ class ReportTables:
     drawn: pd.DataFrame = field(default_factory=partial(empty, "drawn"))
     standings: pd.DataFrame = field(default_factory=partial(empty, "standings"))
     calibration: pd.DataFrame = field(default_factory=partial(empty, "calibration"))
+    launches: pd.DataFrame = field(default_factory=partial(empty, "launches"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class ReportFacts:
     baseline : the model that skill is measured against.
     facts : key and value of the run: series, periods, seed, versions, data fingerprint.
     metrics : name, unit, direction ("lower", "higher" or "zero" is better), plain description.
+    online : what the tests of the candidates say, a sentence each, and notes on them.
     """
 
     title: str
@@ -126,3 +133,5 @@ class ReportFacts:
     exploded: tuple[str, ...] = ()
     not_compared: tuple[str, ...] = ()
     baseline: str = ""
+    online: tuple[str, ...] = ()
+    online_notes: tuple[str, ...] = ()

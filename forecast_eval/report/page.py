@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from . import tables as tabulate
 from . import words
 from .assumptions import assumptions
 from .palette import Palette, make_palette
+from .shell import asset, library, policy, template, write_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from jinja2 import Template
+    import pandas as pd
 
     from .charts import Spec
     from .content import ReportFacts, ReportTables
@@ -30,31 +26,23 @@ def write_report(tables: ReportTables, facts: ReportFacts, path: Path) -> Path:
     The page holds the drawing library, so that it opens without a network, and its Content-Security-Policy
     forbids every request. The same input gives the same bytes.
     """
-    page = render(tables, facts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_text(page, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
+    return write_page(path, render(tables, facts))
 
 
 def render(tables: ReportTables, facts: ReportFacts) -> str:
     """HTML of the whole page."""
     palette = report_palette(tables, facts)
-    library, script = _library(), _asset("page.js")
+    drawing, script = library(), asset("page.js")
     titles = [(f"segment{place}", name.capitalize()) for place, name in enumerate(_segments(tables))]
-    return _template().render(
+    return template("page.html.j2").render(
         facts=facts,
         palette=palette,
         charts=report_charts(tables, facts),
         segment_charts=titles,
-        policy=_policy(library, script),
-        library=library,
+        policy=policy(drawing, script),
+        library=drawing,
         script=script,
-        style=_asset("page.css"),
+        style=asset("page.css"),
         has_efficient="efficient" in tables.settings,
         **_grids(tables, facts, palette),
         **_evidence(tables, facts, palette),
@@ -92,7 +80,33 @@ def report_charts(tables: ReportTables, facts: ReportFacts) -> dict[str, Spec | 
         "accuracy": charts.accuracy(tables.accuracy, palette, currency=currency),
         "skill": charts.skill(tables.standings, palette),
         "calibration": charts.calibration(tables.calibration, palette),
+        "launches": charts.sides(_promises(tables.launches), _sides()),
     }
+
+
+def _sides() -> Palette:
+    """Styles of what was promised, what was measured, and what is true."""
+    return make_palette(["simulated", "measured", "true"], "")
+
+
+def _promises(launches: pd.DataFrame) -> pd.DataFrame:
+    """Rows for the chart of both sides, one a candidate, metric and side."""
+    import pandas as pd
+
+    names = [(side, f"{side}_low", f"{side}_high") for side in ("simulated", "measured")]
+    parts = [
+        launches.assign(model=side, lift=launches[side], low=launches[low], high=launches[high])
+        for side, low, high in names
+    ]
+    known = launches.assign(model="true", lift=launches["true"], low=float("nan"), high=float("nan"))
+    rows = pd.concat([*parts, known], ignore_index=True)
+    low, high = rows["low"].astype(float), rows["high"].astype(float)
+    named = rows.assign(
+        label=rows["candidate"].astype(str) + ", " + rows["metric"].astype(str).str.replace("_", " "),
+        sure=(low > 0) | (high < 0) | (rows["model"] == "true"), main=rows["role"] == "primary",
+    )  # fmt: skip
+    columns = ["label", "model", "lift", "low", "high", "sure", "main"]
+    return named[columns].astype({"lift": float, "low": float, "high": float})
 
 
 def _grids(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dict[str, Any]:
@@ -108,6 +122,8 @@ def _grids(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dict[s
         "missing": tabulate.missing(scores),
         "calibrated": [style for style in palette.styles if style.name in set(tables.calibration["model"])],
         "standings": tabulate.standings(tables.standings, facts=facts, palette=palette),
+        "launches": tabulate.launches(tables.launches, facts=facts, palette=_metrics_of(tables.launches)),
+        "sides": _sides().styles,
     }
 
 
@@ -129,46 +145,10 @@ def _evidence(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dic
     }
 
 
+def _metrics_of(launches: pd.DataFrame) -> Palette:
+    """Names of the metrics as styles of a table's lines."""
+    return make_palette(list(map(str, launches["metric"].unique())), "")
+
+
 def _segments(tables: ReportTables) -> list[str]:
     return [str(name) for name in tables.segments["segment"].unique()]
-
-
-def _template() -> Template:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_asset))
-    # NaN is no JSON: better an error here than a page that a browser cannot read.
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
-    return environment.get_template("page.html.j2")
-
-
-def _asset(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
-
-
-@cache
-def _library() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, in the version that Altair writes specs for."""
-    import altair as alt
-    import vl_convert
-
-    version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
-    # The bundle declares short global names; a function keeps them from the page's own.
-    return f"(() => {{{bundle}}})();"
-
-
-def _policy(*scripts: str) -> str:
-    """Content-Security-Policy: the two scripts by their hash, inline style, data images, and nothing else.
-
-    Vega compiles its expressions, hence 'unsafe-eval'.
-    """
-    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
-    return (
-        f"default-src 'none'; script-src {hashes} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

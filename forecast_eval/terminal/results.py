@@ -66,5 +66,29 @@ def show_money(session: Session) -> None:
     say(sentence_of(session.run, session))
 
 
+def show_launches(session: Session) -> None:
+    """What each candidate's test found beside what was simulated, and the sentences."""
+    from ..summary import online_sentences
+
+    launches = session.run.read("launches")
+    for candidate, rows in launches.groupby("candidate", sort=False):
+        table = table_of(str(candidate), "simulated", "measured", "verdict", "true")
+        for row in rows.to_dict("records"):
+            own = {str(name): value for name, value in row.items()}
+            sides = (_lift(own, side) for side in ("simulated", "measured"))
+            table.add_row(own["metric"], *sides, own["standing"], f"{own['true']:+z.1%}")
+        table.columns[3].justify = "left"
+        show(table)
+    for line in online_sentences(launches):
+        say(line)
+
+
+def _lift(row: dict[str, float], side: str) -> str:
+    value, low, high = (row[name] for name in (side, f"{side}_low", f"{side}_high"))
+    if value != value:  # noqa: PLR0124 - NaN
+        return "n/a"
+    return f"{value:+z.1%} ({100 * low:+z.1f} to {100 * high:+z.1f})" if low == low else f"{value:+z.1%}"  # noqa: PLR0124
+
+
 def _share(value: float) -> str:
     return "n/a" if value != value else f"{value:.1%}"  # noqa: PLR0124 - NaN

@@ -9,6 +9,7 @@ from .differences import bounds, money_difference, paired
 from .profits import accuracy, drawn
 from .scores import calibration, skill
 from .settings import frontier
+from .sides import sides
 from .spec import Spec
 from .stock import timeline
 
@@ -22,6 +23,7 @@ __all__ = [
     "money_difference",
     "paired",
     "segment_costs",
+    "sides",
     "skill",
     "timeline",
     "waterfall",

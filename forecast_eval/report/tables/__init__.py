@@ -5,6 +5,7 @@ A value that could not be computed is printed as "n/a", never left out and never
 
 from .cells import Table, texts
 from .evidence import SkuTable, accuracy, bounds, drawn, paired, waterfall, worst
+from .launches import launches
 from .models import effort, groups, leaderboard, ledger, missing, segments, service, settings
 from .standings import standings
 
@@ -16,6 +17,7 @@ __all__ = [
     "drawn",
     "effort",
     "groups",
+    "launches",
     "leaderboard",
     "ledger",
     "missing",

@@ -83,8 +83,8 @@ class OrderUpToCriticalRatio:
 class PeriodsOfSupply:
     """Order up to the point forecast of the next `periods` periods, lead time and review period included.
 
-    The rule of many planners, and of the benchmark of the VN2 challenge (four weeks). It does not look at prices. Periods
-    after those in which an order can still be sold before it expires are not covered.
+    The rule of many planners, and of the benchmark of the VN2 challenge (four weeks). It does not look at prices.
+    Periods in which what is ordered will have expired are not covered.
     """
 
     periods: int
@@ -107,7 +107,7 @@ class PeriodsOfSupply:
     def rule(self, outlook: Outlook) -> Rule:
         """Level: sum of the point forecasts [series], rounded to the nearest unit as planners do."""
         step, life = np.arange(self.periods), outlook.supply.shelf_life
-        expired = np.where(life == KEEPS, self.periods, outlook.supply.lead_time + life)  # step at which it is, [series]
+        expired = np.where(life == KEEPS, self.periods, outlook.supply.lead_time + life)  # first step, [series]
         covered = (step >= outlook.first_step[:, None]) & (step < expired[:, None])  # [series, step]
         return Rule(np.asarray(np.rint(np.where(covered, outlook.point[:, : self.periods], 0.0).sum(axis=1))))
 

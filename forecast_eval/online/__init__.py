@@ -1,0 +1,1 @@
+"""The online half: design, read and compare experiments on stores."""

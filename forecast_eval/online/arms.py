@@ -1,0 +1,98 @@
+"""The values of two arms by least squares, with the joint covariance of their noise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backtest.faults import Fault, refuse
+
+from .linear import least_squares
+from .unit_level import linearised
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .strata import Strata
+    from .unit_level import UnitLevel
+
+    Floats = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+CONTRAST = np.array([-1.0, 1.0])
+SAME = 1e-12
+"""Difference below which two values are the same, relative to the largest: the last digits of a sum say nothing."""
+NO_SIZE = 1e-6
+"""Exposure that a unit without any is given where its noise is judged, relative to the mean."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arms:
+    """Control and treatment.
+
+    values : [2]; covariance : [2, 2] of their noise.
+    freedom : degrees of freedom of the difference; clusters : what its error rests on.
+    """
+
+    values: Floats
+    covariance: Floats
+    freedom: float
+    clusters: int
+
+    @property
+    def difference(self) -> float:
+        """Treatment less control."""
+        return float(CONTRAST @ self.values)
+
+    @property
+    def error(self) -> float:
+        """Standard error of the difference."""
+        return math.sqrt(max(0.0, float(CONTRAST @ self.covariance @ CONTRAST)))
+
+
+def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
+    """Fit a mean to each stratum and arm, or to each arm, and one slope to the covariate if there is one.
+
+    The noise of a ratio's unit is judged by its exposure: with one arm the error is that of the unit's own ratio,
+    weighted by exposure, which a few large units pull to themselves.
+
+    Raises
+    ------
+    InputError
+        Too few units to tell the noise from the slope.
+    """
+    weights = strata.weights(treated)
+    if strata.within:
+        columns, half = strata.cells(treated), np.concatenate([strata.shares, 0 * strata.shares])
+        contrasts, row_weights = np.stack([half, np.roll(half, len(strata.shares))]), None
+    else:
+        columns, contrasts, row_weights = np.stack([~treated, treated], axis=1) * 1.0, np.eye(2), weights
+    if units.covariate is not None:
+        columns = np.column_stack([columns, units.covariate])
+        contrasts = np.column_stack([contrasts, np.zeros(2)])
+    values = _variable(units, weights, treated)
+    sizes = None if units.exposure is None else np.maximum(units.exposure, NO_SIZE * units.exposure.mean())
+    fit = least_squares(columns, values, clusters=strata.clusters, weights=row_weights, sizes=sizes)
+    freedom = fit.freedom(contrasts[1] - contrasts[0])
+    clusters, tiny = int(strata.clusters.max()) + 1, SAME * float(np.abs(values).max())
+    if not freedom > 0:
+        refuse([Fault("too-few-units", f"{clusters} units or matched groups leave nothing to tell the noise by",
+                      "analysis.adjust", "set adjust: none, or have more units")])  # fmt: skip
+    arms = Arms(contrasts @ fit.coefficients, contrasts @ fit.covariance @ contrasts.T, freedom, clusters)
+    if arms.error > tiny:
+        return arms
+    both = arms.values if abs(arms.difference) > tiny else np.full(2, arms.values.mean())
+    return Arms(both, np.zeros((2, 2)), freedom, clusters)
+
+
+def _variable(units: UnitLevel, weights: Floats, treated: Flags) -> Floats:
+    """What is compared [row]: the linearised metric, less the pre-period's for difference-in-differences."""
+    after = linearised(units.value, units.exposure, weights, treated)
+    if units.base is None:
+        return after
+    before = linearised(units.base, units.base_exposure, weights, treated)
+    size = 1.0 if units.base_exposure is None else units.base_exposure.mean()
+    return np.asarray(after - (before - units.base.mean() / size))
