@@ -70,10 +70,13 @@ def write_analysis(analysis: Analysis, folder: Path) -> tuple[Path, Path]:
 
 def _outcomes(path: Path, config: ExperimentConfig, base: Path | None) -> Outcomes:
     """Outcomes of a file in the layout of the config; `base` is the config's folder, where it is known."""
-    table = config.outcomes.model_copy(update={"path": str(path.absolute())})
+    units = None if base is None else config.units
+    # the root says where the history and the units lie, which is no matter of a file that is given
+    elsewhere = {} if units is not None else {"root": "."}
+    table = config.outcomes.model_copy(update={"path": str(path.absolute()), **elsewhere})
     measures = [name for metric in config.metrics.items() for name in metric[1].named(metric[0]).columns]
     return read_outcomes(
-        table, base or path.parent, units=None if base is None else config.units,
+        table, base or path.parent, units=units,
         measures=list(dict.fromkeys(measures)) or None, experiment=config.name,
     )  # fmt: skip
 

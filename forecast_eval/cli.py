@@ -121,9 +121,26 @@ def simulate(target: Target, changes: Set = None, runs: Runs = Path("runs"), fre
 
 
 @app.command()
-def launch(target: Target, changes: Set = None, runs: Runs = Path("runs"), fresh: Fresh = False) -> None:  # noqa: FBT002
+def launch(
+    target: Target,
+    changes: Set = None,
+    runs: Runs = Path("runs"),
+    fresh: Fresh = False,  # noqa: FBT002
+    weeks: Annotated[
+        list[int] | None, typer.Option("--week", min=1, help="Launch after this week instead; a run for each.")
+    ] = None,
+) -> None:
     """Test the candidates of `online` in the synthetic market that the history comes from."""
-    _advance(target, changes, runs, "launch", fresh=fresh)
+    if not weeks:
+        _advance(target, changes, runs, "launch", fresh=fresh)
+        return
+    from .past_launches import launches_at
+
+    with Bars() as bars:
+        done = list(launches_at(target, weeks, changes or [], root=runs, progress=bars))
+    for week, session in zip(weeks, done, strict=True):
+        say(f"Launch after week {week}: {session.run.path}")
+        show_launches(session)
 
 
 @app.command()
@@ -199,7 +216,7 @@ def design(
     config = load_experiment(experiment, changes or [])
     history = history_for(config, experiment.parent)
     for warning in history.warnings:
-        complain(wrapped(str(warning)), "yellow")
+        complain(wrapped(f"warning: {warning}"), "yellow")
     with Bars() as bars:
         plan = designed(config, history, progress=lambda *at: bars("design", *at))
     for part in shown(plan):

@@ -81,7 +81,7 @@ def _bytes(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
     except FileNotFoundError as error:
-        fault = Fault("missing-file", "no such file", str(path), "check the path, and data.root")
+        fault = Fault("missing-file", "no such file", str(path), "check the path, and the root that it is relative to")
         raise InputError([fault]) from error
     except (OSError, EOFError, ValueError, zlib.error) as error:  # a folder, no permission, a broken archive
         raise InputError([_unreadable(path.name, str(error))]) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from backtest import Ask, Derived
+from backtest import Ask, Derived, Fault, InputError
 
 from .config import BestOn
 from .config.experiment import ExperimentConfig, OutcomesTable
@@ -51,7 +51,8 @@ class Tested:
 
     outcomes : what the shops measured, in the contract's columns.
     truth : metric -> relative lift if every store had had the candidate, against every store with the incumbent, over
-        the weeks of the test after its wash-out: what the test estimates, and no shop can see.
+        the weeks of the test after its wash-out: what the test estimates, but for what a model that learns from all
+        stores learns from those of the other arm; no shop can see it.
     """
 
     candidate: Candidate
@@ -96,13 +97,14 @@ def launched(session: Session) -> Launches:
     )
     arms = np.array([plan.assignment[store] for store in state.world.stores], dtype=object)
     control = planner(session, config.compare.incumbent)
-    as_it_is = everywhere(state, control, "control", config.online.weeks)
+    as_it_is = everywhere(state, control, "control", config.online.weeks) if chosen else None
     tests = []
     for done, candidate in enumerate(chosen, start=1):
         treatment = planner(session, candidate.model)
         found = launch(
             state, {"control": control, "treatment": treatment}, arms, weeks=config.online.weeks, truth=False
         )
+        assert as_it_is is not None
         potential = {"control": as_it_is, "treatment": everywhere(state, treatment, "treatment", config.online.weeks)}
         tests.append(_tested(session, candidate, plan, found, potential))
         tell(candidate.model, done, len(chosen))
@@ -160,17 +162,20 @@ def _tested(
 
 
 def _true_lifts(potential: dict[str, pd.DataFrame], plan: Plan) -> dict[str, float]:
-    """Relative lift of each metric, all stores in one arm against all in the other."""
+    """Relative lift of each metric, all stores in one arm against all in the other; NaN where the control is <= 0."""
     late = plan.test_index[plan.config.design.washout :]
     sums = {arm: frame[frame["ds"].isin(late)].select_dtypes("number").sum() for arm, frame in potential.items()}
-    return {
-        name: _level(spec.named(name), sums["treatment"]) / _level(spec.named(name), sums["control"]) - 1
-        for name, spec in plan.config.metrics.items()
-    }
+    return {name: _lift(spec.named(name), sums) for name, spec in plan.config.metrics.items()}
+
+
+def _lift(metric: OnlineMetric, sums: dict[str, pd.Series[float]]) -> float:
+    control, treatment = (_level(metric, sums[arm]) for arm in ("control", "treatment"))
+    return treatment / control - 1 if control > 0 else float("nan")
 
 
 def _level(metric: OnlineMetric, sums: pd.Series[float]) -> float:
-    return float(sums[metric.numerator] / (1 if metric.denominator is None else sums[metric.denominator]))
+    below = 1.0 if metric.denominator is None else float(sums[metric.denominator])
+    return float(sums[metric.numerator]) / below if below else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,9 @@ def _best(session: Session, metric: str) -> str:
     scores = session.run.read("scores")
     own = scores[(scores["axis"] == "total") & (scores["metric"] == metric) & scores["model"].isin(money["model"])]
     values = own.set_index("model")["value"].dropna()
+    if values.empty:
+        raise InputError([Fault("nothing-to-choose", f"no model that can be deployed has a {metric}",
+                                "online.candidates", "choose by another metric, or name the forecaster")])  # fmt: skip
     definition = next(m for m in session.metrics if m.name == metric)
     return str(values.map(definition.distance).idxmin())
 
@@ -233,6 +241,9 @@ def planner(session: Session, model: str) -> Replenisher:
 
 def _policy(session: Session, model: str) -> Policy:
     money = session.run.read("money").set_index("model")
+    if model not in money.index:
+        raise InputError([Fault("no-money", f"{model} was not played by the simulation: it has no policy setting",
+                                "online.candidates", "see the failures of the run, or name others")])  # fmt: skip
     wanted = (money.loc[model, "policy"], money.loc[model, "setting"])
     every = policies_of(session.config.simulate.policies, folder=session.base)
     return next(policy for policy in every if (policy.name, policy.label) == wanted)

@@ -27,8 +27,8 @@ from .scores.catalogue import key_figures
 from .scores.context import column_faults
 from .scores.definitions import definitions_of
 from .scores.trending import trending
-from .scoring import level_warnings, metrics_of, resampling_faults, scored
-from .store import Basis, Run, find_run, open_run
+from .scoring import choosing_faults, level_warnings, metrics_of, resampling_faults, scored
+from .store import Basis, Run, find_run, open_run, write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -174,6 +174,7 @@ def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | 
     attempt(lambda: policies_of(config.simulate.policies, folder=base), faults)
     attempt(lambda: check_scorecard(config, base, history), faults)
     attempt(lambda: _fits(config, history), faults)
+    faults += choosing_faults(config, metrics or ())
     refuse(faults)
     assert forecasters is not None
     assert windows is not None
@@ -342,6 +343,8 @@ def _launch(session: Session) -> None:
     for test in found.tests:
         write_analysis(test.analysis, folder / test.candidate.model)
         write_comparison(test.comparison, folder / test.candidate.model)
+        # as a shop would hand it to `forecast-eval analyze`
+        write_frame(folder / test.candidate.model / "outcomes.parquet", test.outcomes.drop(columns="experiment"))
     session.run.write("launches", found.table)
     if found.tests:
         session.run.write("outcomes", found.outcomes)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from .config import Data, FileSpec, StateTable, World
     from .files import File
+    from .world import MarketSpec
     from .world import State as WorldState
 
 
@@ -210,7 +211,8 @@ def _from_world(data: Data, world: World, seed: int) -> Inputs:
     ])  # fmt: skip
     assert state is not None
     market = Market.of(state)
-    history = History.of(market.history, freq=data.freq, static=market.static, known_future=data.known_future)
+    static = market.static if world.truth else market.static.drop(columns="kind")
+    history = History.of(market.history, freq=data.freq, static=static, known_future=data.known_future)
     economics = Economics.of(market.economics)
     uids = history.static.index
     ids = pd.DataFrame({"unique_id": uids}, index=uids)
@@ -225,7 +227,18 @@ def world_of(world: World, seed: int) -> WorldState:
 
     Raises InputError for knobs that a market does not have, or cannot have.
     """
-    from .world import MarketSpec, with_incumbent
+    from .world import with_incumbent
+
+    spec = spec_of(world)
+    return with_incumbent(replace(spec, weeks=spec.weeks + world.ahead), seed, spec.weeks)
+
+
+def spec_of(world: World) -> MarketSpec:
+    """Size and behaviour of the market of a config, without the weeks ahead.
+
+    Raises InputError for knobs that a market does not have, or cannot have.
+    """
+    from .world import MarketSpec
 
     knobs = dict(world.model_extra or {})
     preset = knobs.pop("preset", None)
@@ -235,10 +248,14 @@ def world_of(world: World, seed: int) -> WorldState:
               nearest(name, [*known, "preset", "ahead", "truth"]))
         for name in knobs if name not in known
     ])  # fmt: skip
-    spec = MarketSpec(**knobs) if preset is None else MarketSpec.preset(str(preset), **knobs)
-    return with_incumbent(replace(spec, weeks=spec.weeks + world.ahead), seed, spec.weeks)
+    try:
+        return MarketSpec(**knobs) if preset is None else MarketSpec.preset(str(preset), **knobs)
+    except InputError as error:  # its faults say market.stores where a config says data.world.stores
+        own = [replace(f, place=f.place.replace("market", "data.world", 1)) for f in error.faults]
+        raise InputError(own) from error
 
 
 __all__ = [
-    "Inputs", "State", "read_economics", "read_forecasts", "read_history", "read_inputs", "read_state", "world_of",
+    "Inputs", "State", "read_economics", "read_forecasts", "read_history", "read_inputs", "read_state", "spec_of",
+    "world_of",
 ]  # fmt: skip

@@ -108,6 +108,17 @@ def resampling_faults(config: Config) -> list[Fault]:
     return [replace(fault, place=places.get(fault.place, fault.place)) for fault in faults]
 
 
+def choosing_faults(config: Config, metrics: Sequence[Metric]) -> list[Fault]:
+    """Faults of the metrics by which candidates of `online` are chosen: some rank nothing."""
+    given = [] if config.online is None else config.online.candidates
+    choosing = {one.best for one in given if not isinstance(one, str)}
+    return [
+        Fault("no-ranking", f"{m.name} ranks nothing: no value of it is good by itself", "online.candidates",
+              "choose by another metric, or name the forecaster")
+        for m in metrics if m.name in choosing and not m.ranks
+    ]  # fmt: skip
+
+
 def _boards(session: Session, scores: Scores) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Leaderboards of all metrics; over a hierarchy its levels take the place of series, and only time is drawn."""
     resampling, baseline = _resampling(session), baseline_of(session.config)

@@ -59,10 +59,7 @@ class Run:
 
     def write(self, table: str, frame: pd.DataFrame) -> None:
         """Write a table, whole or not at all."""
-        target = self._table(table)
-        partial = target.with_suffix(f".{os.getpid()}.partial")
-        frame.to_parquet(partial, index=False)
-        partial.replace(target)
+        write_frame(self._table(table), frame)
 
     def record(self, step: str, **facts: object) -> None:
         """Note in the manifest that a step is done, with facts about it."""
@@ -87,6 +84,13 @@ class Run:
 
     def _table(self, table: str) -> Path:
         return self.path / "tables" / f"{table}.parquet"
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a Parquet file, whole or not at all."""
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    frame.to_parquet(partial, index=False)
+    partial.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:

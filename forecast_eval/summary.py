@@ -126,8 +126,19 @@ def _metrics_in_words(names: str) -> str:
 def _tested(row: Mapping[Any, Any]) -> str:
     verdict = {"better": "better", "worse": "worse"}.get(row["standing"], "no difference is shown")
     promised = "" if np.isnan(row["simulated"]) else f", where {row['simulated']:+z.1%} was simulated"
-    span = f"{100 * row['measured_low']:+z.1f} to {100 * row['measured_high']:+z.1f}"
-    return f"{row['metric']} {row['measured']:+z.1%} ({span}), {verdict}{promised} and {row['true']:+z.1%} is true"
+    span = f" ({100 * row['measured_low']:+z.1f} to {100 * row['measured_high']:+z.1f})"
+    measured = signed(row["measured"]) + ("" if np.isnan(row["measured_low"]) else span)
+    known = "" if np.isnan(row["true"]) else f" and {signed(row['true'])} is true"
+    return f"{row['metric']} {measured}, {verdict}{promised}{known}"
+
+
+def signed(share: float) -> str:
+    """Relative lift in percent, with its sign.
+
+    >>> signed(0.1234), signed(float("nan"))
+    ('+12.3%', 'n/a')
+    """
+    return "n/a" if np.isnan(share) else f"{share:+z.1%}"
 
 
 def usage(run: Run) -> pd.DataFrame:

@@ -2,11 +2,13 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -57,3 +59,23 @@ def test_scores_agree_with_utilsforecast_and_both_sizes_are_measured():
     assert re.search(
         r"^Scores: times utilsforecast on one thread [\d.]+ \(>= 5\); .*GB at M5's size", told, re.MULTILINE
     )
+
+
+def lines(*rows):
+    return pd.DataFrame(rows, columns=["candidate", "chosen_by", "standing"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "held"),
+    [
+        ([("new", "rmse, mape", "not shown"), ("money", "trend_weighted_cost", "better")], 4),
+        ([("new", "rmse, mape", "worse"), ("money", "profit, trend_weighted_cost", "not shown")], 3),
+        ([("new", "rmse, mape, trend_weighted_cost", "not shown")], 2),  # the same model: there is no other one
+        ([("new", "mape", "worse"), ("money", "trend_weighted_cost", "better")], 0),  # RMSE keeps the incumbent
+        ([], 0),
+    ],
+)
+def test_the_story_holds_where_each_of_its_parts_does(rows, held):
+    story = runpy.run_path(str(FOLDER / "story.py"))
+    parts = story["Outcome"](1, lines(*rows)).parts
+    assert sum(map(bool, parts.values())) == held

@@ -105,7 +105,8 @@ class World(Section):
     mechanism; a knob beside it changes that one.
 
     ahead : weeks that come after the history of `weeks` weeks, for tests to be played in.
-    truth : tell the run what customers wanted; without it the run knows what a retailer has recorded, and no more.
+    truth : tell the run what customers wanted, and what kind each SKU is; without it the run knows what a retailer has
+        recorded, and no more.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)

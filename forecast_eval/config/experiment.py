@@ -152,7 +152,7 @@ class Analysis(Section):
     sequential : intervals that hold however often the experiment is looked at.
     """
 
-    adjust: Adjust | Literal["auto"] = "auto"
+    adjust: Literal[Adjust, "auto"] = "auto"
     inference: Inference = "cluster"
     confidence: Level = 0.95
     power: Level = 0.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
@@ -89,8 +90,15 @@ class Config(Section):
         elif world.ahead < needed:
             what = f"{world.ahead} weeks after the history are fewer than the test and the horizon of its last week"
             found.append(("data.world.ahead", what, f"set it to {needed} or more"))
+        if world is not None:
+            found += self.online.beyond(world)
         if self.backtest.step != 1:
             found.append(("backtest.step", "the shops of a market order every week", "set it to 1"))
+        days = {(b - a).days for a, b in pairwise(self.backtest.cutoffs)}
+        if days - {7}:
+            found.append(("backtest.cutoffs", "the shops of a market order every week", "give cutoffs a week apart"))
+        if self.backtest.gap:
+            found.append(("backtest.gap", "the shops of a market know last week's sales", "leave it out"))
         found += [
             ("online.candidates", f"{name} is of kind {self.forecasters[name].kind}, which nobody can deploy by itself",
              "test a forecaster that forecasts anew each week")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,9 @@ from backtest.faults import nearest
 from .experiment import Analysis, Design, MetricSpec
 from .faults import together
 from .section import Count, Name, Section
+
+if TYPE_CHECKING:
+    from .data import World
 
 MEASURES = (
     "exposure",
@@ -40,6 +43,9 @@ class Online(Section):
     design, metrics, analysis : as of an experiment; see `ExperimentConfig`. Units are stores, and arms are called
         control and treatment.
     refit : weeks after which a deployed forecaster is fitted anew.
+
+    What is deployed are forecaster, policy and its setting; the market has its own lorries, substitutes and events, so
+    that `simulate.conventions`, `truck` and `substitution` are those of the simulation alone.
     """
 
     candidates: Annotated[tuple[Name | BestOn, ...], Field(min_length=1)]
@@ -58,13 +64,35 @@ class Online(Section):
         """Length of the tests."""
         return self.design.periods[0]
 
+    def beyond(self, world: World) -> list[tuple[str, str, str]]:
+        """What a market is too small for: key, what is wrong with it, and fix, of each."""
+        from ..online.design import FEWEST_IN_ARM
+        from ..world import MarketSpec
+
+        weeks, stores = (getattr(world, name, getattr(MarketSpec(), name)) for name in ("weeks", "stores"))
+        if not all(isinstance(count, int) for count in (weeks, stores)):
+            return []  # reading the market says so
+        pre, longest, found = self.design.pre_periods, max(self.design.periods), []
+        if pre + longest > weeks:
+            what = f"a pre-period of {pre} weeks and a test of {longest} cannot be played on a history of {weeks}"
+            found.append(("online.design", what, f"shorten either, or set data.world.weeks to {pre + longest} or more"))
+        least = stores * min(self.design.arms.values()) / sum(self.design.arms.values())
+        if least < FEWEST_IN_ARM:
+            what = f"the smaller arm gets {int(least)} of {stores} stores, and an arm needs {FEWEST_IN_ARM}"
+            found.append(("online.design.arms", what, "set data.world.stores to more"))
+        return found
+
     @model_validator(mode="after")
     def _of_stores(self) -> Online:
         found = []
         if self.design.unit != "store":
             found.append(("online.design.unit", f"a market randomises stores, not {self.design.unit}", "leave it out"))
-        if set(self.design.arms) != {"control", "treatment"}:
-            found.append(("online.design.arms", "the arms are control and treatment", "give their shares only"))
+        if tuple(self.design.arms) != ("control", "treatment"):  # the first is what others are compared with
+            what = f"the arms are control and treatment, in this order, not {' and '.join(self.design.arms)}"
+            found.append(("online.design.arms", what, "give their shares only"))
+        if self.design.start is not None:
+            what = "a test starts in the week after the history"
+            found.append(("online.design.start", what, "leave it out, and set data.world.weeks"))
         for name, spec in self.metrics.items():
             lacking = [c for c in spec.named(name).columns if c not in MEASURES]
             found += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,10 +18,13 @@ class UniqueKeys(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         """Refuse a key that stands twice."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        again = [key for k, key in enumerate(keys) if key in keys[:k]]
-        if again:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {again[0]!r} stands twice", node.start_mark)
+        seen = set()  # not a list: a plan has a key for each of thousands of items
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            known = str(key) if not isinstance(key, Hashable) else key
+            if known in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+            seen.add(known)
         return super().construct_mapping(node, deep)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backtest.faults import Fault
+from backtest.faults import Fault, refuse
 
 from .outcomes import period_name
 from .trial import Trial, finished, position
@@ -32,21 +32,22 @@ def agreed(outcomes: Outcomes, plan: Plan) -> Trial:
     Units that the plan does not have are not read, and units of the plan without outcomes count as missing: a warning
     each, and the check of the sample ratio.
 
-    Raises InputError with every fault: another arm than planned, a treatment before the start, a start within the
-    history that the plan was made on, a missing pre-period, an arm with one unit.
+    Raises InputError with every fault: periods of another length than planned, another arm, a treatment before the
+    start, a start within the history that the plan was made on, a missing pre-period, an arm with one unit.
     """
+    refuse([*_other_step(outcomes, plan)])
     first = position(outcomes, plan.test_index[0], "the plan's test")
     last = int(outcomes.periods.searchsorted(plan.test_index[-1], side="right"))
     code, notes, faults = codes_of(outcomes, plan, slice(first, last)), [], list(_overlap(plan))
     faults += [*_other_arms(outcomes, plan, slice(first, last)), *unit_warnings(outcomes, plan, code)]
-    if last - first < len(plan.test):
+    if last - first < len(plan.test) and not plan.config.analysis.sequential:
         notes.append(interim_words(last - first, len(plan.test)))
     before = _before(outcomes, plan, first)
     if plan.pre and not before and plan.config.analysis.adjust != "none":
         faults.append(Fault(
             "no-pre-period", f"the plan looks at {len(plan.pre)} periods before {outcomes.called(first)}, and the "
             "outcomes have none of them", outcomes.source,
-            f"give outcomes from {period_name(plan.pre_index[0])} on, or say analysis.adjust: none",
+            f"give outcomes from {period_name(plan.pre_index[0])} on as well, or --set analysis.adjust=none",
         ))  # fmt: skip
     trial = Trial(
         arms=plan.arms, planned=np.array([float(plan.counts[arm]) for arm in plan.arms]), code=code, first=first,
@@ -54,6 +55,22 @@ def agreed(outcomes: Outcomes, plan: Plan) -> Trial:
         group=_groups(outcomes, plan), randomisation=plan.randomisation, drawn=_drawn(outcomes, plan),
     )  # fmt: skip
     return finished(outcomes, plan.config, trial, faults, notes)
+
+
+def _other_step(outcomes: Outcomes, plan: Plan) -> Iterator[Fault]:
+    """Periods that are days where the plan has weeks: its wash-out and its effects are by its own periods."""
+    every = plan.pre_index.append(plan.test_index) if plan.pre else plan.test_index
+    planned, found = _step(every), _step(outcomes.periods)
+    if planned and found and not 2 / 3 < found / planned < 3 / 2:  # months differ by less
+        yield Fault("other-periods", f"a period is {found:g} days long, and the plan's is {planned:g}", outcomes.source,
+                    "sum the outcomes to the plan's periods")  # fmt: skip
+
+
+def _step(periods: pd.Index) -> float:
+    """Usual distance between periods, in days; 0 where there is none, or periods are counted."""
+    if periods.dtype.kind != "M" or len(periods) < 2:
+        return 0.0
+    return float(np.median(np.diff(periods.to_numpy()) / np.timedelta64(1, "D")))
 
 
 def interim_words(measured: int, planned: int) -> str:
@@ -78,10 +95,11 @@ def unit_warnings(outcomes: Outcomes, plan: Plan, code: Ints) -> Iterator[Fault]
     extra = [str(unit) for unit in outcomes.units if unit not in known]
     lost = sorted(known - {str(unit) for unit, own in zip(outcomes.units, code, strict=True) if own >= 0})
     if extra:
-        yield Fault("extra-units", f"{len(extra)} units are not in the plan and are not read: {_some(extra)}",
+        yield Fault("extra-units", f"{_units(extra, 'is', 'are')} not in the plan and not read: {_some(extra)}",
                     outcomes.source, "correct their names if they took part", "warning")  # fmt: skip
     if lost:
-        yield Fault("missing-units", f"{len(lost)} units of the plan have no outcomes in the test: {_some(lost)}",
+        own = _units(lost, "of the plan has", "of the plan have")
+        yield Fault("missing-units", f"{own} no outcomes in the test: {_some(lost)}",
                     outcomes.source, "give their outcomes: arms that lose units are no longer alike",
                     "warning")  # fmt: skip
 
@@ -132,6 +150,10 @@ def _groups(outcomes: Outcomes, plan: Plan) -> Ints:
 def _drawn(outcomes: Outcomes, plan: Plan) -> Ints:
     place = {name: k for k, name in enumerate(plan.units)}
     return np.array([place.get(unit, -1) for unit in outcomes.units], dtype=np.int64)
+
+
+def _units(names: list[str], one: str, several: str) -> str:
+    return f"{len(names)} units {several}" if len(names) > 1 else f"1 unit {one}"
 
 
 def _some(names: list[str]) -> str:

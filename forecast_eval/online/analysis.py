@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from backtest.faults import InputError, refuse
 
 from ..config.experiment import metrics_of
 from ..inference import adjusted
@@ -18,7 +22,9 @@ from .study import Study
 from .verdicts import BIAS, standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from backtest.faults import Fault
 
     from ..config.experiment import ExperimentConfig
     from .effect import Effect
@@ -57,11 +63,14 @@ def analyze(outcomes: Outcomes, experiment: ExperimentConfig | Plan) -> Analysis
     if blank.is_refused:
         return blank
     study = Study(outcomes, trial, config)
-    readings = with_adjusted_p(_readings(study, metrics))
+    found, unread = read_each(_readings(study, metrics))
+    parts, unread_parts = read_each(_by_segment(study, metrics))
+    readings = with_adjusted_p(found)
+    peeking = [PEEKING] if config.analysis.sequential else []
     return replace(
-        blank, readings=readings, by_segment=with_adjusted_p(_by_segment(study, metrics)),
+        blank, readings=readings, by_segment=with_adjusted_p(parts),
         courses=tuple(_courses(study, metrics)), spreads=tuple(_spreads(study, metrics)),
-        notes=(*blank.notes, *effect_notes(readings), *([PEEKING] if config.analysis.sequential else [])),
+        notes=(*blank.notes, *effect_notes(readings), *unread, *unread_parts, *peeking),
     )  # fmt: skip
 
 
@@ -113,13 +122,41 @@ def every_of(periods: pd.Index) -> str:
     return "month" if 28 <= days <= 31 else EVERY.get(round(days), "period")
 
 
-def _readings(study: Study, metrics: Sequence[OnlineMetric]) -> list[Reading]:
+def read_each(asked: Iterable[tuple[OnlineMetric, str, Callable[[], Reading]]]) -> tuple[list[Reading], list[str]]:
+    """Readings, and a note for each diagnostic that cannot be read, such as a ratio whose arm has no denominator.
+
+    asked : metric, what its reading is called, and what gives it.
+
+    Raises InputError where a primary metric or a guardrail cannot be read: nobody could decide without it.
+    """
+    readings, notes = [], []
+    faults: list[Fault] = []
+    for metric, called, reading in asked:
+        try:
+            readings.append(reading())
+        except InputError as error:
+            if metric.role == "diagnostic":
+                notes.append(f"{called} is not read: {'; '.join(fault.what for fault in error.faults)}")
+            else:
+                own = f"metrics.{metric.name}"
+                faults += [replace(f, place=own) if f.place == "sample" else f for f in error.faults]
+    refuse(faults)
+    return readings, notes
+
+
+def _readings(
+    study: Study, metrics: Sequence[OnlineMetric]
+) -> Iterator[tuple[OnlineMetric, str, Callable[[], Reading]]]:
     """Every metric of every treatment arm; p-values are not yet adjusted."""
-    return [
-        reading_of(metric, study.trial.arms[arm], study.effect(metric, arm), looks=tuple(_looks(study, metric, arm)))
-        for metric in metrics
-        for arm in range(1, len(study.trial.arms))
-    ]
+    for metric in metrics:
+        for arm, name in list(enumerate(study.trial.arms))[1:]:
+            yield metric, f"{metric.name} of {name}", partial(_reading, study, metric, arm)
+
+
+def _reading(study: Study, metric: OnlineMetric, arm: int, segment: tuple[str, str] | None = None) -> Reading:
+    found = study.effect(metric, arm, segment=segment)
+    looks = () if segment else tuple(_looks(study, metric, arm))
+    return reading_of(metric, study.trial.arms[arm], found, segment=segment, looks=looks)
 
 
 def reading_of(
@@ -136,16 +173,19 @@ def reading_of(
     return Reading(metric, arm, found, found.p_value, standing, guardrail, segment, looks)
 
 
-def _by_segment(study: Study, metrics: Sequence[OnlineMetric]) -> list[Reading]:
+def _by_segment(
+    study: Study, metrics: Sequence[OnlineMetric]
+) -> Iterator[tuple[OnlineMetric, str, Callable[[], Reading]]]:
     """Primary metrics in each segment: where a difference comes from, as a diagnostic."""
-    return [
-        reading_of(replace(metric, role="diagnostic"), study.trial.arms[arm],
-                   study.effect(metric, arm, segment=(column, value)), segment=(column, value))
-        for column, values in study.outcomes.segments.items()
-        for value in values
-        for metric in metrics if metric.role == "primary"
-        for arm in range(1, len(study.trial.arms))
-    ]  # fmt: skip
+    parts = [(column, value) for column, values in study.outcomes.segments.items() for value in values]
+    for part in parts:
+        for metric in (replace(own, role="diagnostic") for own in metrics if own.role == "primary"):
+            for arm, name in list(enumerate(study.trial.arms))[1:]:
+                yield (
+                    metric,
+                    f"{metric.name} of {name} in {' '.join(part)}",
+                    partial(_reading, study, metric, arm, part),
+                )
 
 
 def with_adjusted_p(readings: Sequence[Reading]) -> tuple[Reading, ...]:
@@ -165,8 +205,9 @@ def _looks(study: Study, metric: OnlineMetric, arm: int) -> Iterator[Look]:
     trial = study.trial
     begun, place = trial.first + trial.washout, np.arange(len(study.outcomes.periods))
     for end in range(begun + 1, trial.last + 1) if study.config.analysis.sequential else ():
-        found = study.effect(metric, arm, test=(place >= begun) & (place < end))
-        yield Look(study.outcomes.called(end - 1), found.difference)
+        with suppress(InputError):  # too early for this metric: a ratio whose denominator is still 0
+            found = study.effect(metric, arm, test=(place >= begun) & (place < end))
+            yield Look(study.outcomes.called(end - 1), found.difference)
 
 
 def _courses(study: Study, metrics: Sequence[OnlineMetric]) -> Iterator[Course]:

@@ -27,6 +27,8 @@ SAME = 1e-12
 """Difference below which two values are the same, relative to the largest: the last digits of a sum say nothing."""
 NO_SIZE = 1e-6
 """Exposure that a unit without any is given where its noise is judged, relative to the mean."""
+NO_NOISE = 1e-6
+"""Variance that a stratum without any is given, relative to the noisiest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,8 @@ def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
     """Fit a mean to each stratum and arm, or to each arm, and one slope to the covariate if there is one.
 
     The noise of a ratio's unit is judged by its exposure: with one arm the error is that of the unit's own ratio,
-    weighted by exposure, which a few large units pull to themselves.
+    weighted by exposure, which a few large units pull to themselves. Strata are judged by the noise that they have: in
+    strata by size nearly all of it is the largest units', and the degrees of freedom are little more than theirs.
 
     Raises
     ------
@@ -76,6 +79,9 @@ def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
     values = _variable(units, weights, treated)
     sizes = None if units.exposure is None else np.maximum(units.exposure, NO_SIZE * units.exposure.mean())
     fit = least_squares(columns, values, clusters=strata.clusters, weights=row_weights, sizes=sizes)
+    if strata.within and len(strata.shares) > 1:
+        noise = _noise(values - columns @ fit.coefficients, strata, sizes)
+        fit = least_squares(columns, values, clusters=strata.clusters, sizes=noise)
     freedom = fit.freedom(contrasts[1] - contrasts[0])
     clusters, tiny = int(strata.clusters.max()) + 1, SAME * float(np.abs(values).max())
     if not freedom > 0:
@@ -86,6 +92,16 @@ def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
         return arms
     both = arms.values if abs(arms.difference) > tiny else np.full(2, arms.values.mean())
     return Arms(both, np.zeros((2, 2)), freedom, clusters)
+
+
+def _noise(residuals: Floats, strata: Strata, sizes: Floats | None) -> Floats:
+    """What the variance of each row's noise grows with [row]: its exposure, if any, times what its stratum shows."""
+    own = np.ones(len(residuals)) if sizes is None else sizes
+    rows = np.bincount(strata.codes)
+    shown = np.bincount(strata.codes, residuals**2 / own) / (rows - 2)  # a mean for each arm is taken out
+    if not shown.any():
+        return own
+    return np.asarray(own * np.maximum(shown, NO_NOISE * shown.max())[strata.codes])
 
 
 def _variable(units: UnitLevel, weights: Floats, treated: Flags) -> Floats:

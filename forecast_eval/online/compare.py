@@ -186,13 +186,13 @@ class _Bench:
         if not metrics:
             refuse([Fault("nothing-to-compare", f"none of the metrics {some([m.name for m in every])} can be simulated",
                           "metrics", f"the simulation has {', '.join(MEASURES[:-2])}")])  # fmt: skip
-        contrasts = tuple(self._contrast(m, arm) for m in metrics for arm in range(1, len(self.trial.arms)))
+        contrasts, unread = self._contrasts(metrics)
         by_segment, lost = self._by_segment([m for m in metrics if m.role == "primary"])
         found, unknown = self._explained()
         return Comparison(
             self.config.name, self.session.run.path.name, self.models, self.config.analysis.confidence,
             self.trial.ratio, self.shared, contrasts, by_segment, found, unknown,
-            tuple(dict.fromkeys([*self.shared.notes, *self._notes(every, contrasts), *lost])),
+            tuple(dict.fromkeys([*self.shared.notes, *self._notes(every, contrasts), *unread, *lost])),
         )  # fmt: skip
 
     @property
@@ -200,6 +200,18 @@ class _Bench:
         """Periods in a time block: those that a unit of stock binds together, in whole cutoffs."""
         market, asked = self.session.market, self.session.config.compare.block
         return int(market.step * (asked or np.ceil(market.protection.max() / market.step)))
+
+    def _contrasts(self, metrics: Sequence[OnlineMetric]) -> tuple[tuple[Contrast, ...], list[str]]:
+        """Every metric of every treatment arm, and which diagnostics cannot be compared, and why."""
+        found, unread = [], []
+        for metric in metrics:
+            try:
+                found += [self._contrast(metric, arm) for arm in range(1, len(self.trial.arms))]
+            except InputError as error:
+                if metric.role != "diagnostic":
+                    raise
+                unread.append(f"{metric.name} is not compared: {error.faults[0].what}")
+        return tuple(found), unread
 
     def _contrast(self, metric: OnlineMetric, arm: int, segment: tuple[str, str] | None = None) -> Contrast:
         names = self.trial.outcomes.units.astype(str)

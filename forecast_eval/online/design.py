@@ -138,8 +138,9 @@ def _table(
 def _notes(config: ExperimentConfig, timing: Timing, randomisation: Randomisation | None) -> tuple[str, ...]:
     notes = [BIAS[config.design.unit]] if BIAS[config.design.unit] else []
     if timing.skipped:
-        notes.append(f"the history ends {timing.skipped} periods before the start: balance and power rest on what was "
-                     "known then")  # fmt: skip
+        gap = f"{timing.skipped} period{'s' if timing.skipped > 1 else ''}"
+        notes.append(f"{gap} between the end of the history and the start: balance and power rest on what was known "
+                     "then")  # fmt: skip
     if randomisation is not None:
         draws = randomisation.draw(np.random.default_rng(config.seed), DISTINCT)
         count = len(np.unique(draws, axis=0))

@@ -93,7 +93,7 @@ def effect(
     units, treated = unit_level(sample, method.adjust), np.asarray(sample.treated, dtype=bool)
     strata = strata_of(sample)
     arms = arms_of(units, strata, treated)
-    if arms.error == 0:  # nothing varies, and nothing is to be drawn
+    if arms.error == arms.difference == 0:  # nothing varies, and draws would tell rounding errors apart
         found = _by_cluster(arms, method.confidence, fraction)
     elif method.inference == "permutation":
         drawn, whole = _others(sample, method, assignments, rng)

@@ -28,6 +28,8 @@ def lift_ends(values: Floats, covariance: Floats, critical: float) -> tuple[floa
     (0.057, 0.366)
     """
     control, treatment = values
+    if not math.isfinite(critical):
+        return math.nan, math.nan
     square = critical**2
     a = float(control**2 - square * covariance[0, 0])
     if not (control > 0 and a > 0):

@@ -12,6 +12,7 @@ from backtest.faults import Fault, InputError
 from .aa import AACheck, Estimates, shares_below, uniformity
 from .power import Detectable, detectable_effect
 from .replay import Replay, windows_of
+from .sequential import boundary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ ERROR_DRAWS = 10
 """Assignments in each window by which its standard error is told."""
 AA_DRAWS = 500
 """Assignments of an A/A check, over all windows together."""
+LAST_LOOK = "sequential: what can be detected, and the A/A check, are those of the last look, at its always-valid level"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +62,16 @@ class Question:
         return "none" if own == "auto" else own
 
     def level(self, metric: OnlineMetric) -> float:
-        """Level of the test of a metric; primary ones share it, with all arms."""
+        """Level of the test of a metric; primary ones share it, with all arms.
+
+        Of a sequential analysis it is that of its last look: an always-valid interval is wider than that of one look.
+        """
+        from scipy.special import ndtr
+
         own = self.plan.config
         tests = sum(m.role == "primary" for m in self.metrics) * (len(own.design.arms) - 1)
-        return round(1 - own.analysis.confidence, 12) / (tests if metric.role == "primary" else 1)
+        level = round(1 - own.analysis.confidence, 12) / (tests if metric.role == "primary" else 1)
+        return 2 * float(ndtr(-boundary(1.0, confidence=1 - level))) if own.analysis.sequential else level
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +158,7 @@ def _checked(row: Detectable, found: Sequence[Estimates]) -> AACheck:
 
 
 def _notes(question: Question, rows: Sequence[Detectable], checks: Sequence[AACheck]) -> tuple[str, ...]:
-    notes = []
+    notes = [LAST_LOOK] if question.plan.config.analysis.sequential else []
     for metric in question.metrics:
         own = [r for r in rows if r.metric == metric.name and r.adjust == question.planned]
         if metric.margin is not None and own and own[0].relative > metric.margin:
@@ -163,6 +171,7 @@ def _notes(question: Question, rows: Sequence[Detectable], checks: Sequence[AACh
             notes.append(f"{check.metric}: the A/A check rejects {check.rejected:.1%}, more than {check.level:.1%}: do "
                          "not trust this design's p-values; take more units, or inference: permutation")  # fmt: skip
         if check.spread < 0.8:
+            finer = "a permutation test or CUPED finds" if check.adjust == "none" else "a permutation test may find"
             notes.append(f"{check.metric}: arms are alike beyond what standard errors know (spread "
-                         f"{check.spread:.2f}): a permutation test or CUPED finds smaller effects")  # fmt: skip
+                         f"{check.spread:.2f}): {finer} smaller effects")  # fmt: skip
     return tuple(notes)

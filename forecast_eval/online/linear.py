@@ -24,15 +24,16 @@ class Fit:
     """Least squares of one variable on k columns.
 
     coefficients : [k]; covariance : [k, k].
-    root : [k, k] L with (X'X)^-1 = L L', X being times the root of sizes.
-    overlap : [cluster, k, k] S = L' X_g' X_g L, the share of the whole design that a cluster is.
+    back : [k, k] what turns scores into coefficients: L with (X'X)^-1 = L L', if there are no sizes.
+    overlap : [cluster, k, k] S = L' X_g' X_g L, the share of the whole design that a cluster is, X and L being those of
+        the design times the root of sizes.
     scaling : [cluster, k, k] what the scores of a cluster are multiplied by: (I - S)^(-1/2) for CR2.
     residual_freedom : rows less columns, or clusters less one, for kinds without degrees of freedom of their own.
     """
 
     coefficients: Floats
     covariance: Floats
-    root: Floats
+    back: Floats
     overlap: Floats
     scaling: Floats
     residual_freedom: float
@@ -57,7 +58,7 @@ class Fit:
         """
         if self.kind != "CR2":
             return self.residual_freedom
-        turned = self.scaling @ (self.root.T @ contrast)  # [cluster, k]
+        turned = self.scaling @ (self.back.T @ contrast)  # [cluster, k]
         through = np.einsum("gij,gj->gi", self.overlap, turned)
         own = np.einsum("gi,gi->g", through, turned)  # p_g' p_g
         crossed = through.T @ through
@@ -107,14 +108,14 @@ def least_squares(
     overlap = _summed(turned[:, :, None] * turned[:, None, :], codes, groups)
     scores = _summed((rows @ shape) * residuals[:, None], codes, groups)
     scaling = _scaling(overlap, n, kind)
+    back = root if sizes is None else root @ root.T @ np.linalg.inv(shape).T
     if kind == "iid":
         covariance = root @ root.T * (residuals @ residuals) / (n - k)
     else:
         meat = np.einsum("gij,gj->gi", scaling, scores)
-        back = root @ root.T @ np.linalg.inv(shape).T  # root, where there are no sizes
         covariance = back @ (meat.T @ meat) @ back.T
     freedom = n - k if kind == "iid" else groups - 1
-    return Fit(coefficients, covariance, shape, overlap, scaling, float(freedom), kind)
+    return Fit(coefficients, covariance, back, overlap, scaling, float(freedom), kind)
 
 
 def _root(rows: Floats) -> Floats:

@@ -110,7 +110,10 @@ def _of_experiment(table: pd.DataFrame, name: str | None, origin: Origin) -> tup
         kept = (labels == name).to_numpy()
         return table[kept].reset_index(drop=True), origin.where(kept), []
     if len(found) == 1:
-        return table, origin, []
+        what = f"all rows are of the experiment {found[0]!r}, and {name!r} is read"
+        fix = "correct the name, unless it is the same experiment"
+        other = [] if name is None else [Fault("other-experiment", what, origin.source, fix, "warning")]
+        return table, origin, other
     what = f"there are rows of {len(found)} experiments: {', '.join(sorted(found)[:5])}"
     return table, origin, [Fault("experiments", what, origin.source, "give name the one to read, or keep its rows")]
 

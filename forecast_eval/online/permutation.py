@@ -127,8 +127,8 @@ def redraw(treated: Flags, groups: Ints, draws: int, rng: Callable[[], np.random
 
 def _end(inside: Callable[[float], bool], start: float, step: float) -> float:
     """Where `inside` ends on the way from start in steps that double; NaN where it does not."""
-    if not (math.isfinite(start) and step):
-        return start if step == 0 else math.nan
+    if not (math.isfinite(start) and math.isfinite(step) and step):
+        return math.nan
     near, far = 0.0, 1.0
     for _ in range(DOUBLINGS):
         if not inside(start + far * step):

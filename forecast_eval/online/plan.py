@@ -173,6 +173,7 @@ def write_plan(plan: Plan, path: Path, *, force: bool = False) -> bool:
     from ..store import write_text
 
     text = text_of_plan(plan)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file() and not force:
         if path.read_text(encoding="utf-8") == text:
             return False

@@ -44,13 +44,14 @@ class Resampled:
     notes: tuple[str, ...]
 
     def critical(self, confidence: float) -> float:
-        """Quantile of the absolute statistic; NaN where too many resamples have none."""
+        """Quantile of the absolute statistic; NaN where too many resamples have none, or no noise."""
         drawn = np.abs(self.statistics[~np.isnan(self.statistics)])
         if len(drawn) < FEWEST_REPLICATES * len(self.statistics):
             return math.nan
         # the quantile at which `p_value` is the level, so that interval and p-value agree
         rank = math.ceil(confidence * (len(drawn) + 1)) - 1
-        return float(np.sort(drawn)[rank]) if rank < len(drawn) else math.nan
+        found = float(np.sort(drawn)[rank]) if rank < len(drawn) else math.nan
+        return found if math.isfinite(found) else math.nan
 
     @property
     def p_value(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from backtest.faults import Fault, refuse
 
 from ..inference import Interval
+from .arms import SAME
 from .effect import Effect, Method
 from .fieller import lift_ends, lift_error
 from .linear import least_squares
@@ -70,7 +72,7 @@ def analyze_switchback(outcomes: Outcomes, experiment: ExperimentConfig | Plan) 
     Raises InputError with every fault of arms and dates: an arm that changes within a block, another arm than planned,
     a treatment before the start, an arm that fewer than two units were ever in.
     """
-    from .analysis import effect_notes, metrics_in, reading_of, with_adjusted_p
+    from .analysis import effect_notes, metrics_in, read_each, reading_of, with_adjusted_p
     from .plan import Plan
 
     config = experiment.config if isinstance(experiment, Plan) else experiment
@@ -83,12 +85,17 @@ def analyze_switchback(outcomes: Outcomes, experiment: ExperimentConfig | Plan) 
         refuse([Fault("switchback", f"adjust={asked.adjust!r}, inference={asked.inference!r}, "
                       f"sequential={asked.sequential} are not for a switchback", "analysis",
                       "leave them out: a store is its own control, and errors are clustered by store")])  # fmt: skip
-    readings: list[Reading] = [
-        reading_of(metric, blocks.arms[arm], block_effect(outcomes, blocks, metric, arm, confidence=asked.confidence))
+
+    def reading(metric: OnlineMetric, arm: int) -> Reading:
+        found = block_effect(outcomes, blocks, metric, arm, confidence=asked.confidence)
+        return reading_of(metric, blocks.arms[arm], found)
+
+    readings, unread = read_each(
+        (metric, f"{metric.name} of {blocks.arms[arm]}", partial(reading, metric, arm))
         for metric in metrics_in(outcomes, config) for arm in range(1, len(blocks.arms))
-    ]  # fmt: skip
+    )  # fmt: skip
     return replace(
-        blank, readings=with_adjusted_p(readings), notes=(*blank.notes, *effect_notes(readings)),
+        blank, readings=with_adjusted_p(readings), notes=(*blank.notes, *effect_notes(readings), *unread),
     )  # fmt: skip
 
 
@@ -99,20 +106,28 @@ def block_effect(
 
     Unit effects are taken out by taking each row from its unit's mean, which leaves coefficients and CR2 errors as they
     are (Pustejovsky and Tipton 2018, J. of Business & Economic Statistics 36). A ratio is linearised within its arm.
+
+    Raises InputError where arm and block are one, as all units change together, and for a ratio without a denominator.
     """
     unit, block, treated, value, lost = _rows(outcomes, blocks, metric, arm)
     cells = np.stack([~treated, treated, *(block == b for b in np.unique(block)[1:])], axis=1).astype(np.float64)
     within, own = _within(cells, unit), _within(value[:, None], unit)[:, 0]
     within[:, :2] += cells[:, :2].mean(axis=0)
+    if np.linalg.matrix_rank(within) < within.shape[1]:
+        what = (
+            f"what {blocks.arms[arm]} does cannot be told from what its blocks of time do: units change arms together"
+        )
+        refuse([Fault("together", what, "sample", "let some units be in each arm in every block")])
     fit = least_squares(within, own + value.mean(), clusters=unit)
     contrast = np.zeros(cells.shape[1])
     contrast[:2] = -1.0, 1.0
     arms, noise = fit.coefficients[:2], fit.covariance[:2, :2]
-    error, freedom = fit.error(contrast), fit.freedom(contrast)
+    freedom, tiny = fit.freedom(contrast), SAME * float(np.abs(value).max())
+    error, gap = (own if abs(own) > tiny else 0.0 for own in (fit.error(contrast), fit.estimate(contrast)))
     q = _quantile(confidence, freedom)
     units = (len(np.unique(unit[~treated])), len(np.unique(unit[treated])))
     shown = (confidence, int(unit.max()) + 1, len(blocks.spans))
-    gap, (low, high) = fit.estimate(contrast), lift_ends(arms, noise, q)
+    low, high = lift_ends(arms, noise, q)
     lift = float(arms[1] / arms[0] - 1) if arms[0] > 0 else float("nan")
     log10_p = log10_student(gap / error, freedom) if error > 0 else float("nan")
     return Effect(
@@ -138,6 +153,10 @@ def _rows(outcomes: Outcomes, blocks: Blocks, metric: OnlineMetric, arm: int) ->
     if metric.denominator is not None:
         exposure = np.stack([part[1] for part in parts if part[1] is not None], axis=1)[unit, block]
         weights = np.where(treated, 1 / max(1, treated.sum()), 1 / max(1, (~treated).sum()))
+        for name, own in zip((blocks.arms[0], blocks.arms[arm]), (~treated, treated), strict=True):
+            if not exposure[own].sum() > 0:
+                refuse([Fault("no-exposure", f"the exposure of {name} adds up to {exposure[own].sum():g}", "sample",
+                              "a ratio needs a denominator above 0")])  # fmt: skip
         numbers = linearised(numbers, exposure, weights, treated)
     codes = np.unique(unit, return_inverse=True)[1]
     return codes, block, treated, numbers, int((chosen & ~has).sum())

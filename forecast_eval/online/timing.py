@@ -55,7 +55,8 @@ def timing_of(outcomes: Outcomes, design: Design) -> Timing:
         near = f"{period_name(_nearest(outcomes.periods, start))} is"
         refuse([Fault("start", f"start={period_name(start)} is no period of the outcomes' calendar", "design.start",
                       f"{near} the nearest")])  # fmt: skip
-    skipped = len(_from(history.periods, _ahead(history.periods, 1)[0], 0, until=start))
+    ahead = _ahead(history.periods, 1)[0]
+    skipped = len(_from(history.periods, ahead, 0, until=start)) if ahead < start else 0
     return Timing(history, slice(known - design.pre_periods, known), future[: design.periods[0]], skipped)
 
 

@@ -110,7 +110,9 @@ def finished(
     outcomes: Outcomes, config: ExperimentConfig, trial: Trial, faults: list[Fault], notes: list[str]
 ) -> Trial:
     """Check what holds for every trial, and refuse all faults together."""
-    faults += [*_early(outcomes, trial), *_lonely(trial), *_unreadable(outcomes, config, trial)]
+    said = {fault.rule for fault in faults}
+    faults += [*_early(outcomes, trial), *_lonely(trial)]
+    faults += [fault for fault in _unreadable(outcomes, config, trial) if fault.rule not in said]
     if 0 < trial.before < config.design.pre_periods:
         notes.append(
             f"the pre-period has {trial.before} of the {config.design.pre_periods} periods that were asked for"
@@ -160,6 +162,12 @@ def _start(outcomes: Outcomes, config: ExperimentConfig, labels: Ints, found: _F
     labelled = labels >= 0
     changed = [int(np.flatnonzero(own > 0)[0]) for own in labels if (own > 0).any() and (own == 0).any()]
     first = min(changed, default=0) or int(labelled.any(axis=0).argmax())
+    planned, known = config.design.periods[0], len(outcomes.periods)
+    if not first and "periods" in config.design.model_fields_set and planned < known:
+        found.faults.append(Fault(
+            "no-start", f"arms stand in all {known} periods from {outcomes.called(0)} on, and the test has {planned}",
+            "design.start", "set it: nothing says which of them are the test",
+        ))  # fmt: skip
     if first:
         found.notes.append(f"the test is taken to begin at {outcomes.called(first)}; design.start can say otherwise")
     return first

@@ -124,6 +124,7 @@ def _grids(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dict[s
         "standings": tabulate.standings(tables.standings, facts=facts, palette=palette),
         "launches": tabulate.launches(tables.launches, facts=facts, palette=_metrics_of(tables.launches)),
         "sides": _sides().styles,
+        "launched": list(dict.fromkeys(tables.launches["candidate"])),
     }
 
 

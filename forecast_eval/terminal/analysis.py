@@ -55,20 +55,26 @@ def tables(analysis: Analysis) -> list[Table]:
         _effects("primary", roles["primary"], "p (Holm)", percent) if roles["primary"] else None,
         _guardrails(roles["guardrail"], percent) if roles["guardrail"] else None,
         _effects("diagnostic", roles["diagnostic"], "p (BH)", percent) if roles["diagnostic"] else None,
-        _effects("by segment", analysis.by_segment, "p (BH)", percent) if analysis.by_segment else None,
+        _effects(_by(analysis), analysis.by_segment, "p (BH)", percent) if analysis.by_segment else None,
     ]
     return [table for table in out if table is not None]
 
 
+def _by(analysis: Analysis) -> str:
+    columns = dict.fromkeys(own.segment[0] for own in analysis.by_segment if own.segment)
+    return f"by {' and '.join(columns)}"
+
+
 def _effects(title: str, readings: Sequence[Reading], p: str, percent: str) -> Table:
     part = ("part",) if readings[0].segment else ()
+    several = len({own.segment[0] for own in readings if own.segment}) > 1  # else the title says which
     table = _table(title, *part, "metric", "arm", "control", "treated", f"change ({percent})", p, "verdict")
     for own in readings:
         found = own.effect
         change = interval_words(found.difference if math.isnan(found.lift.estimate) else found.lift,
                                 share=not math.isnan(found.lift.estimate))  # fmt: skip
         size = max(abs(found.control), abs(found.treatment))
-        segment = (f"{own.segment[0]} {own.segment[1]}",) if own.segment else ()
+        segment = (" ".join(own.segment[0 if several else 1 :]),) if own.segment else ()
         odds = p_number(own.adjusted_p, found.log10_p if own.adjusted_p == found.p_value else math.nan)
         table.add_row(*segment, own.metric.name, own.arm, figure(found.control, size), figure(found.treatment, size),
                       change, odds, own.standing)  # fmt: skip

@@ -46,7 +46,9 @@ def tables(comparison: Comparison) -> list[Table]:
         out.append(_contrasts("lift", comparison.contrasts, percent, several=several))
     for column in dict.fromkeys(own.segment[0] for own in comparison.by_segment if own.segment):
         part = [own for own in comparison.by_segment if own.segment and own.segment[0] == column]
-        out.append(_contrasts(f"lift by {column}", part, percent, several=several))
+        names = {title_of(own, several=several) for own in part}
+        title = f"lift of {names.pop()} by {column}" if len(names) == 1 else f"lift by {column}"
+        out.append(_contrasts(title, part, percent, several=several))
     if comparison.clues:
         out.append(_clues(comparison.clues))
     return out
@@ -54,13 +56,16 @@ def tables(comparison: Comparison) -> list[Table]:
 
 def _contrasts(title: str, contrasts: Sequence[Contrast], percent: str, *, several: bool) -> Table:
     part = ("part",) if contrasts[0].segment else ()
-    table = table_of(*part, "metric", f"simulated ({percent})", "measured", "difference, points", "agree?")
+    # the segments of one metric: the title says which
+    metric = () if part and len({title_of(own, several=several) for own in contrasts}) == 1 else ("metric",)
+    table = table_of(*part, *metric, f"simulated ({percent})", "measured", "difference, points", "agree?")
     table.title, table.title_justify = title, "left"
-    for column in table.columns[: 1 + len(part)]:
+    for column in table.columns[: len(metric) + len(part)]:
         column.justify, column.no_wrap, column.overflow = "left", False, "fold"
     for own in contrasts:
         segment = (own.segment[1],) if own.segment else ()
-        table.add_row(*segment, title_of(own, several=several), lift_words(own.simulated), lift_words(own.measured),
+        name = (title_of(own, several=several),) if metric else ()
+        table.add_row(*segment, *name, lift_words(own.simulated), lift_words(own.measured),
                       points_words(own.difference), own.agrees)  # fmt: skip
     return table
 

@@ -39,9 +39,10 @@ def next_steps(plan: Plan, path: Path) -> Iterator[str]:
     """What to do with the plan."""
     last, unit = period_name(plan.test_index[-1]), "store" if plan.config.design.unit == "switchback" else "unit"
     yield f"Plan: {path} ({plan.hash})"
+    since = f", with rows from {period_name(plan.pre_index[0])} to {last}" if plan.pre else ""
     yield wrapped(
         f"Next: give every {unit} the arm that the plan says, from {period_name(plan.test_index[0])} to {last}; keep "
-        f"the file as it is; then: forecast-eval analyze OUTCOMES --plan {path}"
+        f"the file as it is; then: forecast-eval analyze OUTCOMES --plan {path}{since}"
     )
 
 
@@ -86,16 +87,26 @@ def _lengths(plan: Plan) -> Iterator[Table | str]:
     heads = [head for adjust in adjusts for head in (ADJUSTED[adjust], "in windows")]
     table = _table("detectable", "periods", "mean", *heads, *(["ratio"] if len(adjusts) > 1 else []))
     for (metric, periods), rows in _grouped(plan.detectable).items():
-        cells = [cell for row in rows for cell in (f"{row.relative:.1%}", f"{row.lowest:.1%} to {row.highest:.1%}")]
+        cells = [
+            cell for row in rows for cell in (f"{row.relative:.1%}", f"{100 * row.lowest:.1f} to {row.highest:.1%}")
+        ]
         ratio = [f"{rows[-1].effect / rows[0].effect:.2f}" if rows[0].effect else ""] if len(adjusts) > 1 else []
         table.add_row(metric, str(periods), _number(rows[0].value), *cells, *ratio)
     yield table
     most = max(row.windows for row in plan.detectable)
     yield wrapped(
         f"Detectable: the lift that a test finds with a probability of {first.power:.0%}, averaged over up to {most} "
-        f"windows of history; level {first.level:.3g} for primary metrics, of which there are "
-        f"{len({row.metric for row in plan.detectable if plan.config.metrics[row.metric].role == 'primary'})}."
+        f"windows of history, and its range over them; {_level(plan)}."
     )
+
+
+def _level(plan: Plan) -> str:
+    """Level at which a primary metric is tested, and what Holm's method shares it among."""
+    roles = {name: spec.role for name, spec in plan.config.metrics.items()}
+    level = next((row.level for row in plan.detectable if roles[row.metric] == "primary"), plan.detectable[0].level)
+    counts = (list(roles.values()).count("primary"), "primary metrics"), (len(plan.arms) - 1, "treatment arms")
+    among = " and ".join(f"{count} {what}" for count, what in counts if count > 1)
+    return f"level {level:.3g} for {among or 'the primary metric'}" + (", which share it" if among else "")
 
 
 def _grouped(rows: tuple[Detectable, ...]) -> dict[tuple[str, int], list[Detectable]]:
@@ -110,9 +121,13 @@ def _aa(check: AACheck) -> str:
     return (
         f"A/A, {check.metric} {ADJUSTED[check.adjust]}: of {check.draws} draws on history {check.rejected:.1%} "
         f"({check.low:.1%} to {check.high:.1%}) find an effect at {check.level:.3g} where nothing was done, {sound}; "
-        f"p-values uniform: p = {check.uniform:.2f}; with the detectable effect added {check.power:.1%} "
+        f"p-values uniform: p {_odds(check.uniform)}; with the detectable effect added {check.power:.1%} "
         f"(+-{check.power_error:.1%}) find it."
     )
+
+
+def _odds(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
 def _hoped(plan: Plan) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .console import say, show, table_of
+from .console import say, show, table_of, wrapped
 
 if TYPE_CHECKING:
     from ..pipeline import Session
@@ -68,7 +68,7 @@ def show_money(session: Session) -> None:
 
 def show_launches(session: Session) -> None:
     """What each candidate's test found beside what was simulated, and the sentences."""
-    from ..summary import online_sentences
+    from ..summary import online_sentences, signed
 
     launches = session.run.read("launches")
     for candidate, rows in launches.groupby("candidate", sort=False):
@@ -76,11 +76,13 @@ def show_launches(session: Session) -> None:
         for row in rows.to_dict("records"):
             own = {str(name): value for name, value in row.items()}
             sides = (_lift(own, side) for side in ("simulated", "measured"))
-            table.add_row(own["metric"], *sides, own["standing"], f"{own['true']:+z.1%}")
+            table.add_row(own["metric"], *sides, own["standing"], signed(own["true"]))
         table.columns[3].justify = "left"
+        # a long name breaks into lines, numbers stay whole
+        table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
         show(table)
     for line in online_sentences(launches):
-        say(line)
+        say(wrapped(line))
 
 
 def _lift(row: dict[str, float], side: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from forecast_eval import summary
-from forecast_eval.pipeline import open_session
+from forecast_eval.pipeline import STEPS, open_session
 from forecast_eval.summary import tables_of, timeline
 
 CONFIG = {
@@ -82,7 +82,9 @@ def test_run_ends_with_the_sentence_the_tables_and_the_report(shop, call):
     assert re.search(r"(Best on RMSE: \w+; earns most: \w+|Best on RMSE and earns most: \w+)", out)
     assert max(map(len, out.splitlines()[:-4])) <= 100
     done = only_run(shop)
-    assert json.loads((done / "manifest.json").read_text())["steps"] == ["backtest", "score", "simulate", "report"]
+    assert json.loads((done / "manifest.json").read_text())["steps"] == list(STEPS)
+    assert "launched" not in out
+    assert not (done / "online").exists()
     for table in ("forecasts", "scores", "settings", "money", "segments", "ledger", "waterfall", "paired", "worst"):
         assert len(pd.read_parquet(done / f"tables/{table}.parquet"))
     assert "<html" in (done / "report.html").read_text(encoding="utf-8")
@@ -642,3 +644,13 @@ def test_definition_of_every_result_is_kept_with_it(call):
         assert versions.items() <= manifest["metrics"].items()
     both = manifest["metrics"] | manifest["key_figures"]
     assert both == {name: words["version"] for name, words in definitions.items()}
+
+
+def test_launch_without_candidates_is_refused_before_anything_runs(shop, call):
+    code, _, err = call("launch", "shop.yaml")
+    assert code == 2
+    assert err.strip() == (
+        "shop.yaml: nothing is to be tested: the config has no online; add online.candidates and a data.world, "
+        "or go on to report"
+    )
+    assert not (shop / "runs").exists()

@@ -145,6 +145,11 @@ def test_a_missing_pre_period_exits_with_2(shops, call):
     assert "the plan looks at 4 periods before 2026-02-02, and the outcomes have none of them" in err
 
 
+def test_a_file_that_is_given_needs_no_folder_of_the_history(shops, call):
+    code, _, errors = call(*by_config(shops, "--set", "outcomes.root=${NOBODY_SETS_THIS}/there"))
+    assert (code, errors) == (0, "")
+
+
 def test_a_plan_that_was_edited_is_refused(shops, call):
     path = shops / "plan.yaml"
     path.write_text(path.read_text().replace("arm: old", "arm: new", 1))

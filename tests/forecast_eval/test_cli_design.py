@@ -27,11 +27,12 @@ def experiment(tmp_path):
 
 
 def test_a_design_prints_what_can_be_found_and_writes_the_plan(call, experiment):
-    plan = experiment.with_name("plan.yaml")
+    plan = experiment.with_name("plans") / "plan.yaml"
     code, out, err = call("design", experiment, "--out", plan)
     assert (code, "Traceback" in err) == (0, False)
     for words in ("control", "treatment", "standardised difference", "with CUPED", "ratio", "A/A, sold with CUPED",
-                  "An effect of 5.0% on sold", "forecast-eval analyze OUTCOMES --plan"):  # fmt: skip
+                  "An effect of 5.0% on sold", "forecast-eval analyze OUTCOMES --plan",
+                  "level 0.05 for the primary metric."):  # fmt: skip
         assert words in " ".join(out.split())
     assert max(map(len, out.replace(str(plan), "plan.yaml").splitlines())) <= 100
     assert read_plan(plan).hash in out

@@ -10,7 +10,7 @@ import pytest
 from forecast_eval.report import write_report
 from forecast_eval.report.page import render, report_charts
 from forecast_eval.report.palette import make_palette
-from forecast_eval.report.tables import leaderboard, texts
+from forecast_eval.report.tables import launches, leaderboard, texts
 
 MODELS = ("LightGBM newsvendor", "AutoETS", "LightGBM L2", "SeasonalNaive", "CrostonOptimized")
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -214,3 +214,58 @@ def test_missing_values_are_counted_beside_the_leaderboard(run):
     scores = tables.scores.assign(n_missing=np.where(holes, 312, 0))
     page = render(dataclasses.replace(tables, scores=scores), facts)
     assert "AutoETS: mape without 312 values (4,160 used)" in page
+
+
+LAUNCH = {
+    "candidate": "LightGBM L2", "chosen_by": "rmse", "metric": "profit", "role": "primary", "better": "higher",
+    "simulated": 0.05, "simulated_low": 0.01, "simulated_high": 0.09, "measured": -0.03, "measured_low": -0.05,
+    "measured_high": -0.01, "adjusted_p": 0.01, "standing": "worse", "gap": -0.08, "gap_low": -0.13, "gap_high": -0.03,
+    "agrees": False, "true": -0.02,
+}  # fmt: skip
+
+
+def launched(run, *rows, **facts):
+    tables, known = run
+    frame = pd.DataFrame([LAUNCH | row for row in rows])
+    return dataclasses.replace(tables, launches=frame), dataclasses.replace(known, **facts)
+
+
+def test_tests_of_candidates_have_a_part_only_where_there_were_some(run, read_page):
+    said = {"online": ("LightGBM L2 lost.",), "online_notes": ("20 stores in control.",)}
+    page = render(*launched(run, {}, **said))
+    for words in ("LightGBM L2, best on rmse", "+5.0% (+1.0 to +9.0)", "-3.0% (-5.0 to -1.0)", "-8.0% (-13.0 to -3.0)",
+                  "-2.0%", "LightGBM L2 lost.", "20 stores in control."):  # fmt: skip
+        assert words in page, words
+    tags = read_page(page).tags
+    assert ("section", {"id": "online"}) in tags
+    assert any(own.get("data-chart") == "chart-launches" for _, own in tags)
+    without_any = render(*run)
+    assert 'id="online"' not in without_any
+    assert "#online" not in without_any
+    assert "chart-launches" not in without_any
+
+
+def test_standing_of_a_test_is_tagged_as_what_it_is(run):
+    frame = launched(run, {}, {"metric": "sold", "standing": "better"}, {"metric": "waste", "standing": "not shown"},
+                     {"metric": "stockouts", "standing": "pass"}, {"metric": "loss", "standing": "fail"},
+                     {"metric": "late", "standing": "inconclusive"})[0].launches  # fmt: skip
+    table = launches(frame, facts=run[1], palette=make_palette(list(frame["metric"]), ""))
+    found = {row.cells[2].text: row.cells[2].tags for row in table.rows}
+    assert found == {"worse": ("loss",), "better": ("gain",), "not shown": ("noise",), "pass": ("gain",),
+                     "fail": ("loss",), "inconclusive": ("noise",)}  # fmt: skip
+
+
+def test_what_could_not_be_simulated_or_measured_is_said_of_a_test(run):
+    nothing = dict.fromkeys(("simulated", "simulated_low", "simulated_high", "gap", "gap_low", "gap_high"), np.nan)
+    tables, facts = launched(run, nothing | {"measured_low": np.nan, "measured_high": np.nan, "true": np.nan})
+    (row,) = launches(tables.launches, facts=facts, palette=make_palette(["profit"], "")).rows
+    assert [cell.text for cell in row.cells] == ["n/a", "-3.0%", "worse", "n/a", "n/a"]
+    assert "nan" not in render(tables, facts).split("<main>")[1].split('id="leaderboard"')[0]
+
+
+def test_html_in_names_of_candidates_and_words_of_tests_is_inert(run, read_page):
+    row = {"candidate": HOSTILE, "chosen_by": HOSTILE, "metric": HOSTILE}
+    page = render(*launched(run, row, online=(HOSTILE,), online_notes=(HOSTILE,)))
+    assert read_page(page).count("img") == 0
+    assert "&lt;/script&gt;&lt;img" in page
+    assert HOSTILE not in page

@@ -3,11 +3,12 @@
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from forecast_eval.config import Assumption, Config, ConventionsSpec
 from forecast_eval.stated import stated
-from forecast_eval.summary import sentence
+from forecast_eval.summary import online_sentences, sentence
 
 CONFIG = {
     "name": "shop",
@@ -108,3 +109,49 @@ def test_shared_deliveries_and_substitution_are_said():
     said = "".join(say_assumed(truck=truck, substitution=others))
     assert "All series of a store share a delivery of 750 units a period" in said
     assert "30% buy another series of the same store and category" in said
+
+
+TESTED = {
+    "candidate": "boosted", "chosen_by": "rmse, newsvendor_cost", "metric": "profit", "role": "primary",
+    "better": "higher", "simulated": 0.052, "simulated_low": 0.01, "simulated_high": 0.1, "measured": -0.031,
+    "measured_low": -0.048, "measured_high": -0.012, "standing": "worse", "true": -0.0204,
+}  # fmt: skip
+
+
+def said_of(**changes):
+    (line,) = online_sentences(pd.DataFrame([TESTED | changes]))
+    return line
+
+
+def test_test_of_a_candidate_is_said_in_one_sentence():
+    assert said_of() == (
+        "Best on RMSE and newsvendor cost: boosted. Online: profit -3.1% (-4.8 to -1.2), worse, "
+        "where +5.2% was simulated and -2.0% is true."
+    )
+    assert said_of(chosen_by="", standing="not shown").startswith(
+        "boosted. Online: profit -3.1% (-4.8 to -1.2), no diff"
+    )
+    assert "(-4.8 to -1.2), better, where" in said_of(standing="better")
+
+
+def test_what_is_not_known_is_not_said_of_a_test():
+    assert said_of(simulated=np.nan).endswith("(-4.8 to -1.2), worse and -2.0% is true.")
+    ends = {"measured_low": np.nan, "measured_high": np.nan}
+    assert "Online: profit -3.1%, worse, where" in said_of(**ends)
+    assert "Online: profit n/a, no difference is shown, where" in said_of(**ends, measured=np.nan, standing="not shown")
+    assert said_of(true=np.nan).endswith("where +5.2% was simulated.")
+
+
+def test_every_metric_that_decides_is_said_and_no_other():
+    rows = [TESTED, TESTED | {"metric": "sold", "measured": 0.5}, TESTED | {"metric": "waste", "role": "diagnostic"},
+            TESTED | {"candidate": "other", "chosen_by": ""}]  # fmt: skip
+    first, second = online_sentences(pd.DataFrame(rows))
+    assert "profit -3.1%" in first
+    assert "; sold +50.0%" in first
+    assert "waste" not in first
+    assert second.startswith("other. Online: profit")
+
+
+def test_it_is_said_where_nothing_was_launched():
+    nothing = "Nothing was launched: every metric that chooses would keep the incumbent."
+    assert online_sentences(pd.DataFrame([TESTED]).iloc[:0]) == [nothing]

@@ -216,7 +216,9 @@ def test_config_names_a_preset_and_changes_its_knobs(tmp_path):
 
 @pytest.mark.parametrize("name", ["nasti", 3, ["nasty"]])
 def test_unknown_preset_is_refused_with_the_known_ones(tmp_path, name):
-    with pytest.raises(InputError, match=r"market.preset: preset=.* is not known; (did you mean 'nasty'|known: mild)"):
+    with pytest.raises(
+        InputError, match=r"data\.world\.preset: preset=.* is not known; (did you mean 'nasty'|known: mild)"
+    ):
         read_inputs(Data.model_validate({"world": {"preset": name}}), tmp_path, 7)
 
 

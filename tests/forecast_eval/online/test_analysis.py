@@ -186,7 +186,7 @@ def test_units_of_the_plan_that_are_missing_count_in_the_sample_ratio():
 def test_units_that_are_not_in_the_plan_are_told_and_not_read():
     arms = alternating(12)
     whole = analyze(outcomes(rows([*arms, "old"])), plan_of(arms))
-    assert "1 units are not in the plan and are not read: s12" in [fault.what for fault in whole.warnings]
+    assert "1 unit is not in the plan and not read: s12" in [fault.what for fault in whole.warnings]
     assert whole.readings == analyze(outcomes(rows(arms)), plan_of(arms)).readings
 
 
@@ -252,11 +252,19 @@ def test_control_labels_before_the_start_are_fine_and_show_when_the_test_began()
     assert "the test is taken to begin at 2026-02-16" in found.notes[0]
 
 
+def test_arms_that_stand_in_more_periods_than_the_test_has_need_a_start():
+    frame = rows(alternating(8))
+    assert rules(frame, config(design={"start": None})) == ["no-start"]
+    assert rules(frame, config(design={"start": None, "periods": 3})) == ["no-start"]
+    assert analyze(outcomes(frame), config(design={"start": None, "periods": len(WEEKS)})).times.periods == len(WEEKS)
+
+
 def test_a_missing_pre_period_is_refused_where_it_is_needed():
     frame = rows(alternating(8))
     frame = frame[frame["ds"] >= START]
     assert rules(frame, config(analysis={"adjust": "cuped"})) == ["no-pre-period"]
-    assert rules(frame, plan_of(alternating(8))) == ["no-pre-period"]
+    for adjust in ("auto", "cuped"):
+        assert rules(frame, plan_of(alternating(8), config(analysis={"adjust": adjust}))) == ["no-pre-period"]
     assert reading(analyze(outcomes(frame), config()), "profit").effect.method.adjust == "none"
 
 
@@ -281,6 +289,48 @@ def test_all_faults_are_told_at_once():
     ]  # fmt: skip
 
 
+def without_exposure(frame):
+    """Outcomes whose treated stores have no exposure on the second shelf."""
+    none = (frame["arm"] == "new") & (frame["shelf"] == "b")
+    return frame.assign(exposure=frame["exposure"].mask(none, 0), stockouts=frame["stockouts"].mask(none, 0))
+
+
+def test_a_segment_without_a_denominator_is_left_out_with_a_note_and_the_rest_is_read():
+    rate = {"of": "stockouts / exposure", "role": "primary"}
+    experiment = config(metrics={"stockout_rate": rate})
+    frame = without_exposure(rows(alternating(12)))
+    found = analyze(outcomes(frame), experiment)
+    assert {own.segment for own in found.by_segment if own.metric.name == "stockout_rate"} == {("shelf", "a")}
+    assert any(note.startswith("stockout_rate of new in shelf b is not read: ") for note in found.notes)
+    assert reading(found, "stockout_rate").effect.control > 0
+
+
+def test_a_diagnostic_that_cannot_be_read_is_a_note_and_what_decides_is_refused_by_name():
+    frame = rows(alternating(12)).assign(seen=lambda own: own["exposure"] * (own["arm"] == "old"))
+    idle = {"of": "profit / seen"}
+    found = analyze(outcomes(frame), config(metrics={"idle": idle}))
+    assert "idle" not in {own.metric.name for own in found.readings}
+    assert [note for note in found.notes if note.startswith("idle of new is not read: ")]
+    with pytest.raises(InputError) as caught:
+        analyze(outcomes(frame), config(metrics={"idle": idle | {"role": "primary"}}))
+    assert {fault.place for fault in caught.value.faults} == {"metrics.idle"}
+
+
+def test_outcomes_by_day_are_refused_by_a_plan_of_weeks():
+    frame = rows(alternating(12))
+    days = pd.concat([frame.assign(ds=frame["ds"] + pd.Timedelta(days=k)) for k in range(7)])
+    with pytest.raises(InputError, match=r"a period is 1 days long, and the plan's is 7; sum the outcomes"):
+        analyze(outcomes(days), plan_of(alternating(12)))
+
+
+def test_rows_of_an_experiment_of_another_name_are_told():
+    frame = rows(alternating(12)).assign(experiment="shelfs")
+    found = outcomes_of(frame, Contract(segments=("shelf",), experiment="shelves"))
+    assert [fault.what for fault in found.warnings] == [
+        "all rows are of the experiment 'shelfs', and 'shelves' is read"
+    ]
+
+
 def test_arms_that_nobody_knows_are_refused_with_the_nearest():
     frame = rows(alternating(8, ("old", "neu")))
     with pytest.raises(InputError, match=r"arm='neu' is not in design\.arms; did you mean 'new'\?"):
@@ -293,6 +343,8 @@ def test_a_running_test_is_read_as_far_as_it_is_measured_with_a_note():
     analysis = analyze(outcomes(frame[frame["ds"] < WEEKS[-1]]), plan_of(arms))
     assert analysis.times.periods == DURING - 1
     assert "3 of the 4 planned periods are measured" in analysis.notes[0]
+    always = plan_of(arms, config(analysis={"sequential": True}))
+    assert "planned" not in " ".join(analyze(outcomes(frame[frame["ds"] < WEEKS[-1]]), always).notes)
 
 
 def test_always_valid_intervals_are_wider_and_end_with_that_of_the_last_look(read):

@@ -117,7 +117,8 @@ def test_a_design_never_sees_the_test(outcomes):
 def test_a_start_after_a_gap_says_so(outcomes):
     plan = designed(outcomes, start="2026-08-17")
     assert plan.test_index[0] == pd.Timestamp("2026-08-17")
-    assert any("ends 2 periods before the start" in note for note in plan.notes)
+    assert any("2 periods between the end of the history and the start" in note for note in plan.notes)
+    assert not any("between" in note for note in designed(outcomes, start="2026-08-03").notes)
 
 
 def test_only_the_first_length_is_planned_and_all_are_compared(outcomes):

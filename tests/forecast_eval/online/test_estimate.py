@@ -55,7 +55,7 @@ def test_error_of_a_ratio_is_that_of_unit_ratios_weighted_by_exposure():
     assert [got.control, got.treatment] == pytest.approx(theirs.params)
     assert got.difference.error == pytest.approx(math.hypot(*theirs.bse))
     even = replace(sample, exposure=np.full(24, 3.0))
-    assert got.difference.freedom < 0.9 * effect(even, PLAIN).difference.freedom
+    assert got.difference.freedom < 0.95 * effect(even, PLAIN).difference.freedom
 
 
 def test_error_of_a_ratio_is_the_delta_methods_where_units_are_many():
@@ -143,6 +143,16 @@ def test_error_within_strata_is_the_sum_of_their_own():
     got = effect(sample, PLAIN).difference
     assert got.error == pytest.approx(math.sqrt(variance))
     assert got.error < 0.6 * effect(replace(sample, stratum=None), PLAIN).difference.error
+
+
+@pytest.mark.parametrize("adjust", ["none", "did"])
+def test_degrees_of_freedom_are_those_of_the_strata_that_vary(adjust):
+    rng, stratum = np.random.default_rng(6), np.repeat([0, 1, 2], 8)
+    treated = np.arange(24) % 2 == 0
+    value = 100 + 50 * stratum + np.where(stratum == 2, 30, 0.01) * rng.normal(size=24)
+    got = effect(Sample(value, treated, before=np.full(24, 90.0), stratum=stratum), Method(adjust)).difference
+    assert got.freedom == pytest.approx(6, abs=0.01)  # four units in each arm of one stratum
+    assert got.error == pytest.approx(effect(Sample(value[16:], treated[16:]), PLAIN).difference.error / 3, rel=1e-3)
 
 
 def test_matched_groups_of_several_sizes_have_fogartys_error():
@@ -236,6 +246,17 @@ def test_lift_has_no_ends_where_the_control_may_be_zero():
     assert not math.isnan(got.difference.low)
 
 
+def test_error_of_a_lift_is_that_of_its_interval_where_units_are_many():
+    got = effect(stores(n=4000, treated=1500, lift=1.6), PLAIN).lift
+    assert got.error == pytest.approx((got.high - got.low) / 2 / 1.9606, rel=0.01)
+
+
+def test_a_loss_has_no_lift():
+    got = effect(replace(stores(), value=stores().value - 1000), PLAIN)
+    assert got.control < -100
+    assert all(math.isnan(x) for x in (got.lift.estimate, got.lift.low, got.lift.high, got.lift.error))
+
+
 def test_p_value_of_a_large_effect_has_a_logarithm():
     rng = np.random.default_rng(2)
     treated = np.arange(2000) % 2 == 0
@@ -244,8 +265,10 @@ def test_p_value_of_a_large_effect_has_a_logarithm():
     assert -1e5 < got.log10_p < -1000
 
 
-def test_nothing_is_known_where_nothing_varies():
-    got = effect(Sample(np.full(6, 3.0), np.arange(6) < 3), PLAIN)
+@pytest.mark.parametrize("inference", ["cluster", "permutation", "bootstrap"])
+def test_nothing_is_known_where_nothing_varies(inference):
+    third = np.full(22, 1 / 3)  # whose means differ in the last digit
+    got = effect(Sample(third, np.arange(22) < 11), Method("none", inference), rng=np.random.default_rng(1))
     assert math.isnan(got.p_value)
     assert got.difference.estimate == 0
 

@@ -88,6 +88,13 @@ def test_freedom_of_two_unequal_arms_is_satterthwaites():
     assert fit.freedom(np.array([-1.0, 1.0])) == pytest.approx(expected)
 
 
+def test_freedom_of_arms_of_unequal_noise_is_welchs():
+    arms, noise = np.repeat(np.eye(2), [5, 8], axis=0), np.repeat([9.0, 1.0], [5, 8])
+    fit = least_squares(arms, np.random.default_rng(1).normal(size=13), sizes=noise)
+    expected = (9 / 5 + 1 / 8) ** 2 / ((9 / 5) ** 2 / 4 + (1 / 8) ** 2 / 7)
+    assert fit.freedom(np.array([-1.0, 1.0])) == pytest.approx(expected)
+
+
 def test_a_cluster_that_fits_itself_says_nothing_of_the_noise():
     design = np.column_stack([np.ones(5), [0, 0, 0, 0, 1.0]])
     fit = least_squares(design, np.array([1.0, 2.0, 4.0, 9.0, 1e6]))

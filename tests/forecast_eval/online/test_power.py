@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from statsmodels.stats.power import TTestIndPower
 
 from forecast_eval.config.experiment import experiment_of
@@ -111,6 +112,16 @@ def test_primary_metrics_and_arms_share_the_level():
     plan = plan_of(market(), metrics, arms={"a": 1, "b": 1, "c": 2})
     levels = {row.metric: row.level for row in plan.detectable}
     assert levels == {"sold": 0.05 / 4, "rate": 0.05 / 4, "visits": 0.05}
+
+
+def test_who_peeks_detects_at_the_always_valid_level_of_the_last_look(plan):
+    tree = {"name": "x", "seed": 3, "outcomes": {"path": "x.csv"}, "metrics": {"sold": {"role": "primary"}},
+            "design": {"pre_periods": 10, "periods": 6}, "analysis": {"sequential": True}}  # fmt: skip
+    found = design(experiment_of(tree, "x.yaml"), market(), draws=20).detectable[-1]
+    once = plan.detectable[-1]
+    assert found.level == pytest.approx(2 * norm.sf(3.035), rel=1e-2)  # 3.035: the boundary's doctest
+    assert found.effect == pytest.approx(detectable_effect(found.error, found.freedom, level=found.level), rel=0.01)
+    assert found.effect > 1.25 * once.effect
 
 
 def test_a_ratio_is_detected_in_shares_of_itself():

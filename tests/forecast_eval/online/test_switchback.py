@@ -59,6 +59,28 @@ def rules(frame, experiment):
     return [(fault.rule, fault.place) for fault in caught.value.faults]
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_what_never_changes_has_no_effect(seed):
+    rng = np.random.default_rng(seed)
+    found = effect_of(rows(seed).assign(profit=rng.uniform(0.01, 500)))
+    assert (found.difference.estimate, found.difference.error) == (0, 0)
+    assert np.isnan(found.p_value)
+
+
+def test_units_that_change_all_at_once_are_refused():
+    frame = rows()
+    frame["arm"] = np.where((frame["ds"] - 1) // LENGTH % 2, "new", "old")
+    assert rules(frame, config()) == [("together", "metrics.profit")]
+
+
+def test_a_ratio_without_a_denominator_is_a_note():
+    frame = rows()
+    frame["exposure"] *= frame["arm"] == "old"
+    found = analyze(outcomes_of(frame), config())
+    assert [own.metric.name for own in found.readings] == ["profit"]
+    assert "rate of new is not read: the exposure of new adds up to 0" in found.notes
+
+
 def test_the_effect_is_that_of_least_squares_on_arm_unit_and_block():
     frame = rows()
     frame["block"] = (frame["ds"] - 1) // LENGTH
