@@ -86,6 +86,7 @@ def make_full_run(names=MODELS, *, incumbent="SeasonalNaive", seed=7):
         paired=_paired(money, incumbent, rng), accuracy=_accuracy(money, rng), bounds=_bounds(money, incumbent, rng),
         worst=_worst(tables.timeline, rng), drawn=_drawn(money, incumbent, rng),
         standings=_standings(tables.scores, rng), calibration=_calibration(names, rng),
+        launches=_launches([name for name in names if name != incumbent], rng),
     )  # fmt: skip
     return full, facts
 
@@ -109,6 +110,20 @@ def _calibration(names, rng):
         for name in names
         for level in levels
     )
+
+
+def _launches(candidates, rng):
+    rows = [
+        {"candidate": name, "chosen_by": "rmse", "metric": metric, "role": role, "better": better, "standing": "not shown",
+         "adjusted_p": 0.2, "agrees": "unclear", "true": rng.normal(0, 0.05)}
+        for name in candidates
+        for metric, role, better in (("profit", "primary", "higher"), ("waste", "diagnostic", "lower"))
+    ]  # fmt: skip
+    for row in rows:
+        for side in ("simulated", "measured", "gap"):
+            row |= {side: rng.normal(0, 0.05)}
+            row |= {f"{side}_low": row[side] - 0.06, f"{side}_high": row[side] + 0.07}
+    return pd.DataFrame(rows)
 
 
 def _efficient(settings):

@@ -61,7 +61,7 @@ def test_plan_shows_the_windows_and_the_work_and_runs_nothing(shop, call):
 def test_what_each_model_took_is_shown_and_recorded(shop, call):
     _, out, _ = call("score", "shop.yaml")
     assert re.search(r"model +fit s +predict s +ms a series +peak MB +failures", out)
-    assert re.search(r"naive +[\d.]+ +[\d.]+ +[\d.]+ +\d+ +0", out)
+    assert re.search(r"naive +[\d.]+ +[\d.]+ +[\d.]+ +[\d,]+ +0", out)
     taken = manifest(shop)["usage"]["naive"]
     assert taken["fit_seconds"] + taken["predict_seconds"] > 0
     assert taken["failures"] == 0

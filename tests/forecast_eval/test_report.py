@@ -237,11 +237,11 @@ def test_tests_of_candidates_have_a_part_only_where_there_were_some(run, read_pa
                   "-2.0%", "LightGBM L2 lost.", "20 stores in control."):  # fmt: skip
         assert words in page, words
     tags = read_page(page).tags
-    assert ("section", {"id": "online"}) in tags
+    assert ("section", {"id": "launches"}) in tags
     assert any(own.get("data-chart") == "chart-launches" for _, own in tags)
     without_any = render(*run)
-    assert 'id="online"' not in without_any
-    assert "#online" not in without_any
+    assert 'id="launches"' not in without_any
+    assert "#launches" not in without_any
     assert "chart-launches" not in without_any
 
 

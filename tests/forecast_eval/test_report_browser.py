@@ -139,7 +139,7 @@ def test_every_chart_is_drawn_in_silence(visit, make_full_run, tmp_path, width):
     sizes = drawings(elements)
     assert console == []
     assert asked == []
-    assert len(elements.blocks) == drawn(elements) == len(sizes) == 12
+    assert len(elements.blocks) == drawn(elements) == len(sizes) == 13
     assert all(100 < across <= width and down > 50 for across, down in sizes), f"{sizes=}"
 
 
@@ -171,7 +171,7 @@ def test_fifteen_models_with_a_hostile_name_stay_inert(visit, make_full_run, tmp
     assert elements.count("img") == 0
     assert console == []
     assert asked == []
-    assert drawn(elements) == len(drawings(elements)) == 12
+    assert drawn(elements) == len(drawings(elements)) == 13
 
 
 def test_a_request_and_a_console_line_are_heard(visit, tmp_path):

@@ -69,7 +69,7 @@ def test_hostile_names_are_inert_in_every_frame(make_full_run, read_page):
     assert elements.count("img") == 0
     buttons = [attributes["data-series"] for tag, attributes in elements.tags if tag == "button"]
     assert set(buttons) == {HOSTILE}
-    assert len(elements.blocks) == 12
+    assert len(elements.blocks) == 13
 
 
 def test_names_never_enter_an_expression(make_full_run):
