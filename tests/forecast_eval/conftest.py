@@ -114,8 +114,8 @@ def _calibration(names, rng):
 
 def _launches(candidates, rng):
     rows = [
-        {"candidate": name, "chosen_by": "rmse", "metric": metric, "role": role, "better": better, "standing": "not shown",
-         "adjusted_p": 0.2, "agrees": "unclear", "true": rng.normal(0, 0.05)}
+        {"candidate": name, "chosen_by": "rmse", "metric": metric, "role": role, "better": better, "agrees": "unclear",
+         "standing": "not shown", "adjusted_p": 0.2, "true": rng.normal(0, 0.05)}
         for name in candidates
         for metric, role, better in (("profit", "primary", "higher"), ("waste", "diagnostic", "lower"))
     ]  # fmt: skip
