@@ -11,7 +11,7 @@ import numpy as np
 from backtest.faults import Fault, refuse
 
 from .linear import least_squares
-from .unit_level import linearised
+from .unit_level import linearised, within_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +68,7 @@ def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
         Too few units to tell the noise from the slope.
     """
     weights = strata.weights(treated)
+    units = adjustable(units, strata, treated)
     if strata.within:
         columns, half = strata.cells(treated), np.concatenate([strata.shares, 0 * strata.shares])
         contrasts, row_weights = np.stack([half, np.roll(half, len(strata.shares))]), None
@@ -80,7 +81,7 @@ def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
     sizes = None if units.exposure is None else np.maximum(units.exposure, NO_SIZE * units.exposure.mean())
     fit = least_squares(columns, values, clusters=strata.clusters, weights=row_weights, sizes=sizes)
     if strata.within and len(strata.shares) > 1:
-        noise = _noise(values - columns @ fit.coefficients, strata, sizes)
+        noise = _noise(columns, values - columns @ fit.coefficients, strata, sizes)
         fit = least_squares(columns, values, clusters=strata.clusters, sizes=noise)
     freedom = fit.freedom(contrasts[1] - contrasts[0])
     clusters, tiny = int(strata.clusters.max()) + 1, SAME * float(np.abs(values).max())
@@ -94,11 +95,18 @@ def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
     return Arms(both, np.zeros((2, 2)), freedom, clusters)
 
 
-def _noise(residuals: Floats, strata: Strata, sizes: Floats | None) -> Floats:
+def adjustable(units: UnitLevel, strata: Strata, treated: Flags) -> UnitLevel:
+    """Leave out a pre-period that tells nothing beyond what has a mean of its own: stratum and arm, or arm."""
+    return within_cells(units, strata.cells(treated) if strata.within else np.stack([~treated, treated], axis=1) * 1.0)
+
+
+def _noise(columns: Floats, residuals: Floats, strata: Strata, sizes: Floats | None) -> Floats:
     """What the variance of each row's noise grows with [row]: its exposure, if any, times what its stratum shows."""
     own = np.ones(len(residuals)) if sizes is None else sizes
-    rows = np.bincount(strata.codes)
-    shown = np.bincount(strata.codes, residuals**2 / own) / (rows - 2)  # a mean for each arm is taken out
+    leverage = ((columns @ np.linalg.inv(columns.T @ columns)) * columns).sum(axis=1)
+    # of few units the slope takes much of the noise, and most in the stratum that varies most
+    left = np.maximum(np.bincount(strata.codes, 1 - leverage), NO_NOISE)
+    shown = np.bincount(strata.codes, residuals**2 / own) / left
     if not shown.any():
         return own
     return np.asarray(own * np.maximum(shown, NO_NOISE * shown.max())[strata.codes])

@@ -11,7 +11,7 @@ import numpy as np
 from backtest.faults import Fault, refuse
 
 from ..inference import Interval
-from .arms import arms_of
+from .arms import adjustable, arms_of
 from .effect import Effect
 from .fieller import lift_ends, lift_error
 from .permutation import VALUE, permuted, redraw
@@ -68,9 +68,9 @@ def effect(
             within arm and stratum (Deng, Xu, Kohavi and Walker 2013, WSDM; as analysis of covariance, so that the slope
             takes a degree of freedom); of a ratio, x is linearised with the ratio of all units together;
         did: y - (x - mean of x): the slope is 1. The difference is that of the changes since the pre-period.
-    Errors are CR2 with Bell-McCaffrey degrees of freedom (`least_squares`); the lift's interval is Fieller's, so that
-    it holds 0 exactly where the difference's does, and for permutation that of a constant lift. `lift.error` is the
-    delta method's.
+    Errors are CR2 with Bell-McCaffrey degrees of freedom (`least_squares`), of strata as noisy as they show themselves
+    to be. The lift's interval is Fieller's, so that it holds 0 exactly where the difference's does, and for permutation
+    that of a constant lift. `lift.error` is the delta method's.
 
     Raises
     ------
@@ -92,6 +92,7 @@ def effect(
                       "set inference: cluster, or sequential: false")])  # fmt: skip
     units, treated = unit_level(sample, method.adjust), np.asarray(sample.treated, dtype=bool)
     strata = strata_of(sample)
+    units = adjustable(units, strata, treated)
     arms = arms_of(units, strata, treated)
     if arms.error == arms.difference == 0:  # nothing varies, and draws would tell rounding errors apart
         found = _by_cluster(arms, method.confidence, fraction)

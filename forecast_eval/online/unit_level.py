@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 FEWEST_UNITS = 2
+SAME_COVARIATE = 1e-9
+"""Difference below which two units have the same covariate, whose standard deviation is 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +87,20 @@ def unit_level(sample: Sample, adjust: Adjust) -> UnitLevel:
         note = "the pre-period is the same for all units, so that there is nothing to adjust by"
         return UnitLevel(sample.value, sample.exposure, notes=(note,))
     return UnitLevel(sample.value, sample.exposure, covariate=centred / spread)
+
+
+def within_cells(units: UnitLevel, cells: Floats) -> UnitLevel:
+    """Leave the pre-period out where it tells the units of a cell (a stratum and arm) no more apart than the cell does.
+
+    cells : [row, cell] membership.
+    """
+    if units.covariate is None:
+        return units
+    means = (cells.T @ units.covariate) / cells.sum(axis=0)
+    if float(np.abs(units.covariate - cells @ means).max()) > SAME_COVARIATE:
+        return units
+    note = "the pre-period is the same for all units of a stratum and arm, so that there is nothing to adjust by"
+    return replace(units, covariate=None, notes=(*units.notes, note))
 
 
 def _faults(sample: Sample, adjust: Adjust) -> list[Fault]:

@@ -317,3 +317,14 @@ def test_peeking_goes_with_errors_only():
 def test_draws_need_a_seed(inference):
     with pytest.raises(InputError, match="draws without a random generator"):
         effect(stores(), Method(inference=inference))
+
+
+@pytest.mark.parametrize("inference", ["cluster", "permutation"])
+def test_a_pre_period_that_only_tells_strata_apart_adjusts_nothing(inference):
+    rng = np.random.default_rng(1)
+    stratum, treated, value = np.repeat([0, 1, 2], 6), np.tile([True, False], 9), rng.normal(10, 1, 18)
+    own = Sample(value, treated, before=np.array([1.0, 2.0, 4.0])[stratum], stratum=stratum)
+    found = effect(own, Method("cuped", inference), rng=np.random.default_rng(2))
+    plain = effect(own, Method("none", inference), rng=np.random.default_rng(2))
+    assert found.difference == plain.difference
+    assert any("nothing to adjust by" in note for note in found.notes)
