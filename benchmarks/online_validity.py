@@ -17,6 +17,7 @@ the truth, and from what they would be if stock and customers did not move betwe
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor

@@ -297,7 +297,7 @@ def test_where_every_metric_keeps_the_incumbent_nothing_is_launched(session, tmp
 
 def test_report_shows_what_happened_online(session):
     page = (session.run.path / "report.html").read_text(encoding="utf-8")
-    assert '<section id="online">' in page
+    assert '<section id="launches">' in page
     assert 'data-chart="chart-launches"' in page
     assert "3 stores in control, 3 stores in treatment; 3 weeks, of which the first 1 are left out" in page
 
