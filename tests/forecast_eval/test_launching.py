@@ -292,7 +292,7 @@ def test_where_every_metric_keeps_the_incumbent_nothing_is_launched(session, tmp
     assert capsys.readouterr().out.strip() == said
     page = (own.run.path / "report.html").read_text(encoding="utf-8")
     assert said in page
-    assert 'id="online"' not in page
+    assert 'id="launches"' not in page
 
 
 def test_report_shows_what_happened_online(session):
