@@ -55,8 +55,8 @@ def show(found: Found, levels: Sequence[float]) -> list[tuple[float, ...]]:
             rows += [(ran, *(hits / ran))] if ran else []
             shares = zip(hits / max(ran, 1), levels, strict=False)
             text.append("".join(marked(share, max(ran, 1), level) for share, level in shares))
-        gone = f" {refused:.0%} gone" if refused else ""
-        print(f"{name:23}{units:2} {method.partition(' ')[0]:5} |" + "|".join(text) + gone)
+        gone = f" {refused:.0%}" if refused else ""
+        print(f"{name:23}{units:3} {method.partition(' ')[0]:5} |" + "|".join(text) + gone)
     return rows
 
 

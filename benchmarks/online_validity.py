@@ -297,7 +297,7 @@ class Bench:
     def read(self, title: str, asked: Sequence[tuple[str, int]], methods: Sequence[Method]) -> list[Tally]:
         """A/A rejections, missed truths, guardrails passed at their margin."""
         print(f"{title} [%]: A/A rejections, missed differences, missed lifts, guardrails passed, for each metric;")
-        print("gone: tests that are refused, as an arm has one unit")
+        print("at the end, if any: share of tests that are refused, as an arm has one unit")
         groups = [(name, units, methods) for name, units in asked]
         rows = [row for found in self.each(errors, groups) for row in show(found, (0.05, 0.05, 0.05, 0.025))]
         names = ("A/A", "missed differences", "missed lifts", "guardrails passed")
