@@ -146,7 +146,8 @@ def _notes(config: ExperimentConfig, timing: Timing, randomisation: Randomisatio
         count = len(np.unique(draws, axis=0))
         if count < DISTINCT / 4:
             notes.append(f"only about {count} assignments are possible: a permutation test cannot give a p-value below "
-                         f"{1 / count:.2g}; accept more draws, or take fewer groups")  # fmt: skip
+                         f"{1 / count:.2g}, and standard errors are somewhat too small; accept more draws, or take "
+                         "fewer groups")  # fmt: skip
     return tuple(notes)
 
 

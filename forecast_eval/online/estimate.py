@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
+ALIKE = "every unit or pair differs by the same amount: the error is 0, and p-value and interval say nothing of chance"
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -104,7 +106,8 @@ def effect(
         found = _by_bootstrap(arms, resampled(units, strata, treated, draws=method.draws, rng=_given(rng)), method)
     else:
         found = _by_cluster(arms, method.confidence, fraction)
-    return _effect(sample, arms, method, found, (*strata.notes, *units.notes))
+    alike = (ALIKE,) if arms.error == 0 != arms.difference else ()
+    return _effect(sample, arms, method, found, (*strata.notes, *units.notes, *alike))
 
 
 def _by_cluster(arms: Arms, confidence: float, fraction: float | None) -> _Found:

@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 MISSING = "n/a"
 BIAS = {
     "store": "",
-    "switchback": "A switchback understates effects: stock that an arm leaves is sold, or wasted, by the next one.",
-    "item": "Items overstate effects: those of one arm take shelf, capacity and customers from those of the other.",
+    "switchback": (
+        "A switchback understates effects: stock that an arm leaves is sold, or wasted, by the next one. With short "
+        "blocks and no wash-out even the sign of a small effect can be lost."
+    ),
+    "item": (
+        "Items overstate effects: those of one arm take shelf, capacity and customers from those of the other, which "
+        "favours the arm that stocks more. The sign of a small effect on profit can change."
+    ),
 }
 """Which way an estimate errs, by what was randomised."""
 SAID = {"better": "better", "worse": "worse", "not shown": "no difference is shown"}

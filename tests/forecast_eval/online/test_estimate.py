@@ -328,3 +328,12 @@ def test_a_pre_period_that_only_tells_strata_apart_adjusts_nothing(inference):
     plain = effect(own, Method("none", inference), rng=np.random.default_rng(2))
     assert found.difference == plain.difference
     assert any("nothing to adjust by" in note for note in found.notes)
+
+
+def test_pairs_that_all_differ_alike_are_said_aloud() -> None:
+    sample = Sample(
+        np.array([10.0, 12.0, 20.0, 22.0, 31.0, 33.0]), np.tile([False, True], 3), stratum=np.repeat([0, 1, 2], 2)
+    )
+    found = effect(sample, Method(adjust="none"))
+    assert found.difference.error == 0
+    assert any("same amount" in note for note in found.notes)
