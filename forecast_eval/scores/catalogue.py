@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .metric import Metric
 
 OWNER = "forecast-eval"
-RETOLD = ("owner", "question", "limitations", "refresh")
+RETOLD = ("owner", "question", "limitations", "refresh", "findings")
 """What a team may say anew of a metric that comes with the package."""
 NAME, RESERVED = re.compile(r"[A-Za-z]\w*"), "diff"
 WITH_LEVEL = re.compile(r"^(?P<name>\w+?)_(?P<level>\d+(\.\d+)?|\.\d+)$")
@@ -102,6 +102,12 @@ class Catalogue:
         return replace(base, name=name, formula=f"{base.formula}, of {said}", takes="",
                        measure=replace(base.measure, level=round(level, 9)))  # fmt: skip
 
+    def retold_at_level(self, name: str, entry: Entry, place: str) -> Metric:
+        """Metric at a level, as pinball_0.9, with other words."""
+        at_level = self._with_level(name, place)
+        assert at_level is not None
+        return _retold(at_level, entry, place)
+
     def _installed(self, name: str, place: str) -> Metric | None:
         """Metric of an entry point of this name."""
         if name not in installed():
@@ -154,7 +160,7 @@ def catalogue(paths: Sequence[Path] = (), *, folder: Path | None = None) -> Cata
     """Every metric there is: of forecasts, of the simulator, and those of a team's files.
 
     paths : YAML files of names and entries, see `Entry`. Of a metric that comes with the package they may say owner,
-        question, limitations and refresh anew; what it is and how it is computed is said once.
+        question, limitations, refresh and findings anew; what it is and how it is computed is said once.
     folder : where modules of their metrics are looked for too; None takes the folder of each file.
 
     Raises InputError with every fault of every file.
@@ -218,10 +224,11 @@ def _defined(name: str, entry: Entry, known: Catalogue, place: str) -> Metric:
     if before is not None:
         return _retold(before, entry, place)
     match = WITH_LEVEL.match(name)
-    levelled = match is not None and match["name"] in known.metrics and known.metrics[match["name"]].takes
-    if not NAME.fullmatch(name) or name == RESERVED or levelled:
-        what = "is the metric before it at a level" if levelled else "cannot be the name of a metric"
-        raise _fault("bad-name", f"{name!r} {what}", place, "take letters, digits and _, and no word in use")
+    if match is not None and match["name"] in known.metrics and known.metrics[match["name"]].takes:
+        return known.retold_at_level(name, entry, place)
+    if not NAME.fullmatch(name) or name == RESERVED:
+        raise _fault("bad-name", f"{name!r} cannot be the name of a metric", place,
+                     "take letters, digits and _, and no word in use")  # fmt: skip
     return metric_of(name, entry, place, folder=known.folder)
 
 

@@ -63,6 +63,7 @@ class Entry(Section):
     owner: Text = ""
     reference: Text = ""
     differs: Text = ""
+    findings: Text = ""
     takes: Takes = ""
     numerator: Statistic | None = None
     denominator: Statistic = "one"
@@ -76,7 +77,7 @@ class Entry(Section):
 
 
 WORDS = ("formula", "unit", "functional", "question", "limitations", "inputs", "source", "refresh", "owner",
-         "reference", "differs", "takes")  # fmt: skip
+         "reference", "differs", "findings", "takes")  # fmt: skip
 
 
 def entry_of(tree: Any, place: str) -> Entry:  # noqa: ANN401 - whatever the file holds

@@ -36,6 +36,7 @@ class Metric:
     owner : who answers for the definition.
     reference : where the definition is from, or "".
     differs : what others who use the name do otherwise, or "".
+    findings : what past launches showed of it, as `forecast-eval align --record` writes it, or "".
     takes : what a number behind the name is the level of: a quantile (pinball_0.9), or a central interval, which has
         no value without one (coverage_80); "" takes none.
     measure : how it is computed; None where the simulator or an online test gives the value.
@@ -54,6 +55,7 @@ class Metric:
     owner: str = ""
     reference: str = ""
     differs: str = ""
+    findings: str = ""
     takes: Takes = ""
     measure: Measure | None = None
 

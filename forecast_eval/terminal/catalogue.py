@@ -29,7 +29,8 @@ TITLES = {
 BETTER = {"lower": "lower", "higher": "higher", "zero": "near 0", "none": "-"}
 YAML_HEAD = """\
 # Definitions of metrics. To add one, copy an entry, give it a name of its own, and list the file in score.catalogue.
-# Of the metrics below only owner, question, limitations and refresh may be said anew: one name has one definition.
+# Of the metrics below only owner, question, limitations, refresh and findings may be said anew: one name has one
+# definition.
 """
 
 
@@ -130,6 +131,8 @@ def _said(metric: Metric) -> Iterator[tuple[str, str]]:
     if metric.source == "forecasts":
         yield "elicits", metric.functional or "no functional of demand"
     yield "limitations", metric.limitations or "not said"
+    if metric.findings:
+        yield "findings", metric.findings
     if metric.differs:
         yield "differs", metric.differs
     yield "inputs", ", ".join(metric.inputs) or "forecasts and sales only" if metric.measure else _inputs(metric)

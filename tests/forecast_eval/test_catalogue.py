@@ -172,7 +172,7 @@ diff: {formula: f, unit: u, direction: lower, numerator: error}
                  "team.yaml, d: the metric says not how it is computed", "team.yaml, e: e says no formula",
                  "team.yaml, e: the metric is computed by numerator and kind", "f: covered is of an interval",
                  "team.yaml, g: error takes no level", "h: source online and numerator", "i: 3 is no mapping",
-                 "team.yaml, coverage_90: 'coverage_90' is the metric before it at a level",
+                 "team.yaml, coverage_90: formula of coverage_90 is said already",
                  "team.yaml, diff: 'diff' cannot be", "absent.yaml: no such catalogue"):  # fmt: skip
         assert part in said, part
 
@@ -417,3 +417,13 @@ def test_direction_none_ranks_nothing():
     metric = Metric("stock", "f", "units", "none")
     assert not metric.better(1.0, 2.0)
     assert not metric.better(2.0, 1.0)
+
+
+def test_a_team_may_say_what_launches_showed_of_a_metric_at_a_level_too(tmp_path: Path) -> None:
+    known = catalogue(
+        [written(tmp_path, "wape: {findings: 'not for: waste'}\npinball_0.9: {findings: 'trusted for: profit'}\n")]
+    )
+    plain = catalogue()
+    assert known.metrics["wape"].findings == "not for: waste"
+    assert known.named(["pinball_0.9"])[0].findings == "trusted for: profit"
+    assert known.metrics["wape"].version == plain.metrics["wape"].version
