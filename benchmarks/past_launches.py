@@ -91,7 +91,7 @@ def played(seed: int, folder: Path) -> Path:
 
 def runs_in(folder: Path) -> list[Path]:
     """Directories of all markets that were played to their end, by seed."""
-    return sorted(path.parent for path in folder.glob("*/launches/*/launches.parquet"))
+    return sorted(path.parents[1] for path in folder.glob("*/launches/*/tables/launches.parquet"))
 
 
 def main() -> int:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from .cli_align import align
+from .cli_launches import app as launches_app
 from .terminal.console import Bars, complain, say, show, table_of, wrapped
 from .terminal.faults import show_faults, show_rules, warn
-from .terminal.results import show_facts, show_launches, show_money, show_plan, show_usage
+from .terminal.results import show_calibrated, show_facts, show_launches, show_money, show_plan, show_usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(launches_app)
+app.command()(align)
 
 Target = Annotated[Path, typer.Argument(help="YAML config, or the directory of a run.", show_default=False)]
 ConfigFile = Annotated[Path, typer.Argument(help="YAML config.", show_default=False)]
@@ -282,6 +286,7 @@ def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: Annotated[Path | None, typer.Option(help="YAML of an experiment that somebody else designed.")] = None,
     candidate: Annotated[str | None, typer.Option(help="Model of the treatment, where models does not say.")] = None,
     unit: Annotated[str | None, typer.Option(help="Static column of the run that holds the units.")] = None,
+    book: Annotated[str | None, typer.Option(help="Launch book: what past launches foretold of this test.")] = None,
     changes: Set = None,
     out: Annotated[Path | None, typer.Option(help="Folder for compare.json and compare.html.")] = None,
 ) -> None:
@@ -293,13 +298,33 @@ def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
     from .terminal.compare import show_comparison
 
     comparison = compared(
-        run, outcomes, plan=plan, config=config, changes=changes or [], candidate=candidate, unit=unit
+        run, outcomes, plan=plan, config=config, changes=changes or [], candidate=candidate, unit=unit, book=book
     )
     show_comparison(comparison)
     if out is not None:
         say(f"Comparison: {' and '.join(map(str, write_comparison(comparison, out)))}")
     if comparison.is_refused:
         raise typer.Exit(REFUSED)
+
+
+@app.command()
+def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    run: Annotated[Path, typer.Argument(help="Directory of a run that judges the weeks of the test.")],
+    outcomes: Annotated[Path, typer.Argument(help="CSV or Parquet file of what was measured.", show_default=False)],
+    plan: Annotated[Path | None, typer.Option(help="Plan of the experiment, from design.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML of an experiment that somebody else designed.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="Model of the treatment, where models does not say.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Static column of the run that holds the units.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for replay.json.")] = None,
+) -> None:
+    """Replay a past launch: what the other arm's orders would have done in the same weeks, against what happened."""
+    from .replaying import replayed, write_replay
+    from .terminal.replay import show_replay
+
+    found = replayed(run, outcomes, plan=plan, config=config, candidate=candidate, unit=unit)
+    show_replay(found)
+    if out is not None:
+        say(f"Replay: {write_replay(found, out)}")
 
 
 def main() -> NoReturn:
@@ -384,6 +409,7 @@ def _show_what_it_earns(session: Session) -> None:
     for words in session.run.manifest["exploded"].values():
         complain(f"note: {words}; money is what their orders would really earn", "yellow")
     show_money(session)
+    show_calibrated(session)
 
 
 def _show_scorecard(session: Session) -> None:

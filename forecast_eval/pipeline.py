@@ -152,8 +152,18 @@ def open_session(
     if existing is not None and existing.manifest["definitions"] != versions:
         raise InputError([Fault("metrics-changed", "a metric does not mean what it did when this run was made",
                                 str(target), "run the YAML config again: it starts a new run")])  # fmt: skip
-    directory = existing or open_run(Basis(config, base, data, versions), root=root, fresh=fresh)
+    directory = existing or open_run(Basis(config, base, data, versions, _head(config, base)), root=root, fresh=fresh)
     return Session(config, inputs, metrics, forecasters, windows, directory, base, progress)
+
+
+def _head(config: Config, base: Path) -> str:
+    """Hash of the newest row of the config's launch book; empty where it has none."""
+    if config.calibration is None:
+        return ""
+    from .calibrating import book_of
+
+    book = book_of(config, base)
+    return "" if book is None else book.head
 
 
 def checked(config: Config, base: Path) -> tuple[Inputs, dict[str, Forecaster | Derived], tuple[Window, ...]]:
@@ -304,6 +314,7 @@ def _simulate(session: Session) -> None:
         ignore_index=True,
     )
     run.write("ledger", ledger[["model", "policy", *(c for c in ledger.columns if c not in ("model", "policy"))]])
+    _calibrate(session, list(result.money["model"]))
     best = str(result.money["model"].iloc[0])
     scores = run.read("scores")
     metric, accurate = most_accurate(scores[scores["model"].isin(result.money["model"])], session.metrics)
@@ -325,6 +336,18 @@ def _simulate(session: Session) -> None:
             "high": gap.high,
         },
     )
+
+
+def _calibrate(session: Session, models: Sequence[str]) -> None:
+    """Hold the simulated uplift of models against past launches, where the config has a book of them."""
+    if session.config.calibration is None:
+        return
+    from .calibrating import calibrated_run
+
+    found = calibrated_run(session, models)
+    if found is not None:
+        session.run.write("calibrated", found.table)
+        session.run.note(book={"where": found.book.where, "head": found.book.head}, calibrated=list(found.notes))
 
 
 def _launch(session: Session) -> None:

@@ -21,12 +21,14 @@ from .scores.panel import Forecasts, score_panel
 from .scores.statistics import LATITUDE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .config import Config
     from .pipeline import Session
     from .scores import Metric, Scores
+    from .scores.leaderboard import Measured
+    from .scores.panel import PanelScores
 
 
 SHARES = ("stockout_warned", "false_warning")
@@ -65,23 +67,38 @@ def baseline_of(config: Config) -> str:
 
 def scored(session: Session) -> Scored:
     """Score the forecasts of a run, cutoff by cutoff, and rank the models on every metric that can be compared."""
+    config = session.config
+    found = _panel(session, tuple(config.forecasters))
+    board, notes = _boards(session, found.scores)
+    table = found.scores.table.astype(dict.fromkeys(("model", "metric", "axis", "version"), object))
+    exploded = {m: each.words(m, config.score.explosion or np.inf) for m, each in found.exploded.items()}
+    return Scored(table, found.scores.calibration, board, exploded, (*_shared(board, table), *notes))
+
+
+def shared_sums(session: Session, models: Sequence[str]) -> Mapping[str, Measured]:
+    """Sums of every metric that ranks, of some models on the observations that they share; see `Measured`.
+
+    The model that others are measured by is read as well where a metric needs it, and has its place after these.
+    """
+    named = dict.fromkeys((*models, baseline_of(session.config)))
+    return _panel(session, tuple(named)).scores.measured
+
+
+def _panel(session: Session, models: tuple[str, ...]) -> PanelScores:
+    """Score models at every cutoff, and keep the sums of what they share."""
     config, inputs, run = session.config, session.inputs, session.run
     metrics = session.metrics
     nodes = [m.measure for m in metrics if isinstance(m.measure, Hierarchical)]
     context = Context.of(inputs.history, inputs.economics, session.windows, config.score, nodes=bool(nodes))
     paths = any(measure.kind == "wspl" for measure in nodes) and run.has("paths")
-    found = score_panel(
+    return score_panel(
         context,
         Forecasts(
-            tuple(config.forecasters), lambda window: run.read("forecasts", cutoff=window.cutoff),
+            models, lambda window: run.read("forecasts", cutoff=window.cutoff),
             (lambda window: run.read("paths", cutoff=window.cutoff)) if paths else None,
         ),
         metrics, baseline=baseline_of(config), compared=[m.name for m in metrics], threads=config.backtest.workers,
     )  # fmt: skip
-    board, notes = _boards(session, found.scores)
-    table = found.scores.table.astype(dict.fromkeys(("model", "metric", "axis", "version"), object))
-    exploded = {m: each.words(m, config.score.explosion or np.inf) for m, each in found.exploded.items()}
-    return Scored(table, found.scores.calibration, board, exploded, (*_shared(board, table), *notes))
 
 
 def level_warnings(config: Config, metrics: Sequence[Metric]) -> tuple[Fault, ...]:
@@ -183,4 +200,4 @@ def _resampling(session: Session) -> Resampling:
     )
 
 
-__all__ = ["Scored", "baseline_of", "metrics_of", "scored"]
+__all__ = ["Scored", "baseline_of", "metrics_of", "scored", "shared_sums"]

@@ -63,9 +63,12 @@ class Run:
 
     def record(self, step: str, **facts: object) -> None:
         """Note in the manifest that a step is done, with facts about it."""
-        manifest = self.manifest
-        done = [s for s in manifest["steps"] if s != step] + [step]
-        write_text(self.path / "manifest.json", _json(manifest | {"steps": done} | facts))
+        done = [s for s in self.manifest["steps"] if s != step] + [step]
+        self.note(steps=done, **facts)
+
+    def note(self, **facts: object) -> None:
+        """Keep facts in the manifest."""
+        write_text(self.path / "manifest.json", _json(self.manifest | facts))
 
     def write_definitions(self, definitions: Mapping[str, Any]) -> None:
         """Keep what each metric of the run meant."""
@@ -106,22 +109,25 @@ class Basis:
 
     base : folder to which the config's paths are relative. data : hash of the data.
     definitions : version of each metric.
+    book : hash of the newest row of the launch book; empty where the config has none.
     """
 
     config: Config
     base: Path
     data: str
     definitions: Mapping[str, str]
+    book: str = ""
 
     @property
     def key(self) -> str:
         """Short hash of all of it."""
         known = {
             "format": FORMAT,
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json", exclude=set() if self.book else {"calibration"}),
             "data": self.data,
             "definitions": dict(self.definitions),
             "version": version("forecast-eval"),
+            **({"book": self.book} if self.book else {}),
         }
         return hashlib.sha256(_json(known).encode()).hexdigest()[:8]
 

@@ -9,6 +9,9 @@ import pandas as pd
 
 from backtest.faults import summary
 
+from .align.calibrated import numbers_of
+from .align.calibrated_words import sentence as sentence_on
+from .align.calibrated_words import size_words
 from .quality import data_facts
 from .report import ReportFacts, ReportTables
 from .scoring import baseline_of
@@ -19,8 +22,11 @@ if TYPE_CHECKING:
 
     from backtest import Backtest
 
+    from .align.calibrated import Calibrated
     from .pipeline import Session
     from .store import Run
+
+UNCALIBRATED = "Money is simulated, not calibrated: the config names no book of past launches (calibration.book)."
 
 SHORT = 5
 """Letters up to which a metric's name is an abbreviation."""
@@ -97,8 +103,33 @@ def tables_of(session: Session) -> ReportTables:
         drawn=run.read("drawn"),
         standings=run.read("leaderboard"),
         calibration=run.read("calibration"),
-        **({"launches": run.read("launches")} if run.has("launches") else {}),
+        **{name: run.read(name) for name in ("launches", "calibrated") if run.has(name)},
     )
+
+
+def calibrated_numbers(run: Run) -> tuple[Calibrated, ...]:
+    """What past launches make of the candidates of a run, best profit first; none where it has no book of them."""
+    if not run.has("calibrated"):
+        return ()
+    return numbers_of(run.read("calibrated"))
+
+
+def calibrated_sentence(session: Session) -> str:
+    """Say of the candidate that earns most what its uplift is worth online, and which test would settle it.
+
+    Empty where the run has no launch book; where the book holds too little, that is said.
+    """
+    numbers = calibrated_numbers(session.run)
+    if numbers:
+        best = numbers[0]
+        size = size_words(best.test)
+        return f"{best.model} against the incumbent: {best.online} {sentence_on(best)}. {size[0].upper()}{size[1:]}."
+    return session.run.manifest["calibrated"][-1] if session.run.has("calibrated") else ""
+
+
+def calibrated_sentences(run: Run) -> tuple[str, ...]:
+    """Say of each candidate what its uplift is worth online."""
+    return tuple(f"{own.model}: {own.online} {sentence_on(own)}." for own in calibrated_numbers(run))
 
 
 def online_sentences(launches: pd.DataFrame) -> list[str]:
@@ -226,6 +257,7 @@ def facts_of(session: Session) -> ReportFacts:
             *manifest["fallbacks"],
             "Scores are over all cutoffs, money over the judged ones.",
             *stated(config, truth=session.inputs.demand is not None),
+            *((UNCALIBRATED,) if config.calibration is None else ()),
         ),
         warnings=tuple(summary(session.inputs.warnings, 3)),
         failures=(*manifest["failures"], *manifest["left_out"]),
@@ -235,6 +267,8 @@ def facts_of(session: Session) -> ReportFacts:
         baseline=baseline_of(config),
         online=tuple(online_sentences(run.read("launches"))) if run.has("launches") else (),
         online_notes=_online_notes(session),
+        calibrated=calibrated_sentence(session),
+        calibrated_notes=tuple(manifest.get("calibrated", ())),
         metrics=tuple((m.name, m.unit, m.direction if m.ranks else "none", f"{m.question} {m.formula}.") for m in used),
     )
 

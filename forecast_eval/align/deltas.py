@@ -63,7 +63,7 @@ class Deltas:
         0.02
         """
         count = len(names)
-        ways: Sequence[Better] = ("higher",) * count if better is None else better
+        ways: list[Better] = ["higher"] * count if better is None else list(better)
         return cls(
             tuple(names), np.asarray(values, dtype=np.float64), np.asarray(covariance, dtype=np.float64),
             tuple(units or (SHARE,) * count), tuple(ways),
@@ -111,7 +111,7 @@ class Deltas:
                 yield Fault("zero-variance", what, "covariance", "give its squared standard error, or leave it out")
         if not (np.isfinite(self.covariance).all() and (variances > 0).all()):
             return
-        scale = np.sqrt(np.outer(variances, variances))
+        scale = np.outer(np.sqrt(variances), np.sqrt(variances))
         if np.abs((self.covariance - self.covariance.T) / scale).max(initial=0.0) > LATITUDE:
             yield Fault("covariance", "it is not symmetric", "covariance", "give the same number for (a, b) and (b, a)")
         elif np.linalg.eigvalsh(self.covariance / scale)[0] < -LATITUDE * max(count, 1):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .calibration import Calibration
     from .composite import Composite
     from .credible import Credible
+    from .curve import Curve
     from .launch import Launch
     from .pairs import Pairs
     from .ranking import Ranking
@@ -26,6 +27,7 @@ class Alignment:
         offline difference.
     verdict : trusted where the interval of rho is above 0, misleads where it is below; else insufficient evidence.
     reml, moments : other estimates of the same, beside it; None where they do not exist, as often with few launches.
+    line : what is expected online along the offline axis; None where nobody drew it.
     """
 
     offline: str
@@ -37,6 +39,7 @@ class Alignment:
     verdict: Verdict
     reml: Fit | None
     moments: Fit | None
+    line: Curve | None = None
 
     @property
     def tested(self) -> int:

@@ -1,5 +1,6 @@
 """The YAML config, a file a section."""
 
+from .calibration import Calibration
 from .data import CalendarTable, CovariatesTable, Data, EconomicsTable, StateTable, Table, World, resolved_path
 from .forecasters import (
     EnsembleSpec,
@@ -38,6 +39,7 @@ __all__ = [
     "Backtest",
     "BestOn",
     "CalendarTable",
+    "Calibration",
     "CappedSpec",
     "Compare",
     "Config",

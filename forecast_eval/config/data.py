@@ -154,13 +154,15 @@ class Data(Section):
 
 def resolved_path(path: str, root: str, base: Path) -> Path:
     """Path of a data file: environment names filled in, relative to `root`, which is relative to `base`."""
-    return base / Path(_environment(root)) / Path(_environment(path))
+    return base / Path(from_environment(root)) / Path(from_environment(path))
 
 
 ENVIRONMENT = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def _environment(text: str) -> str:
+def from_environment(text: str) -> str:
+    """Text with `${NAME}` and `${NAME:-default}` filled in; InputError where the environment has no such name."""
+
     def value(match: re.Match[str]) -> str:
         found = os.environ.get(match[1], match[2])
         if found is None:

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from backtest.faults import InputError, nearest
 
+from .calibration import Calibration
 from .data import Data
 from .faults import faults_of, together
 from .forecasters import ForecasterSpec
@@ -58,6 +59,7 @@ class Config(Section):
     scorecard: Scorecard | None = None
     order: Order = Order()
     online: Online | None = None
+    calibration: Calibration | None = None
     report: Report = Report()
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from .unit_level import linearised, within_cells
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .linear import Fit
     from .strata import Strata
     from .unit_level import UnitLevel
 
@@ -67,6 +68,44 @@ def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
     InputError
         Too few units to tell the noise from the slope.
     """
+    laid, fit = _fitted(units, strata, treated)
+    values, contrasts = laid.values, laid.contrasts
+    freedom = fit.freedom(contrasts[1] - contrasts[0])
+    clusters, tiny = int(strata.clusters.max()) + 1, SAME * float(np.abs(values).max())
+    if not freedom > 0:
+        refuse([Fault("too-few-units", f"{clusters} units or matched groups leave nothing to tell the noise by",
+                      "analysis.adjust", "set adjust: none, or have more units")])  # fmt: skip
+    arms = Arms(contrasts @ fit.coefficients, contrasts @ fit.covariance @ contrasts.T, freedom, clusters)
+    if arms.error > tiny:
+        return arms
+    both = arms.values if abs(arms.difference) > tiny else np.full(2, arms.values.mean())
+    return Arms(both, np.zeros((2, 2)), freedom, clusters)
+
+
+def influence_of(units: UnitLevel, strata: Strata, treated: Flags) -> Floats:
+    """What the noise of each row adds to the values of control and treatment [row, 2].
+
+    The columns add up to 0, and what the rows of a cluster (`Strata.clusters`) add is one draw of noise: their sums of
+    squares are the variance of `arms_of`, but for its correction for few clusters.
+    """
+    laid, fit = _fitted(units, strata, treated)
+    weights = np.ones(len(laid.values)) if laid.weights is None else laid.weights
+    residuals = laid.values - laid.columns @ fit.coefficients
+    inverse = np.linalg.inv((laid.columns * weights[:, None]).T @ laid.columns)
+    return np.asarray((laid.columns * (weights * residuals)[:, None]) @ inverse @ laid.contrasts.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Laid:
+    """Least squares laid out: columns [row, k], contrasts [2, k] that give both arms, values and weights [row]."""
+
+    columns: Floats
+    contrasts: Floats
+    values: Floats
+    weights: Floats | None
+
+
+def _fitted(units: UnitLevel, strata: Strata, treated: Flags) -> tuple[_Laid, Fit]:
     weights = strata.weights(treated)
     units = adjustable(units, strata, treated)
     if strata.within:
@@ -83,16 +122,7 @@ def arms_of(units: UnitLevel, strata: Strata, treated: Flags) -> Arms:
     if strata.within and len(strata.shares) > 1:
         noise = _noise(columns, values - columns @ fit.coefficients, strata, sizes)
         fit = least_squares(columns, values, clusters=strata.clusters, sizes=noise)
-    freedom = fit.freedom(contrasts[1] - contrasts[0])
-    clusters, tiny = int(strata.clusters.max()) + 1, SAME * float(np.abs(values).max())
-    if not freedom > 0:
-        refuse([Fault("too-few-units", f"{clusters} units or matched groups leave nothing to tell the noise by",
-                      "analysis.adjust", "set adjust: none, or have more units")])  # fmt: skip
-    arms = Arms(contrasts @ fit.coefficients, contrasts @ fit.covariance @ contrasts.T, freedom, clusters)
-    if arms.error > tiny:
-        return arms
-    both = arms.values if abs(arms.difference) > tiny else np.full(2, arms.values.mean())
-    return Arms(both, np.zeros((2, 2)), freedom, clusters)
+    return _Laid(columns, contrasts, values, row_weights), fit
 
 
 def adjustable(units: UnitLevel, strata: Strata, treated: Flags) -> UnitLevel:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..pipeline import Session
     from .effect import Effect
     from .explain import Clue
+    from .foretold import Foretold
     from .measured_side import MeasuredSide
     from .metric import OnlineMetric
     from .outcomes import Outcomes
@@ -80,6 +81,7 @@ class Comparison:
     ratio : of the units in the arms; where it is a mismatch nothing is compared.
     contrasts : of every metric that can be simulated and every treatment arm; by_segment : primary metrics only.
     clues : levels that could explain a difference; unknown : what could, and nobody knows.
+    foretold : what past launches foretold of the primary metrics, where there is a book of them.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Comparison:
     clues: tuple[Clue, ...] = ()
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    foretold: tuple[Foretold, ...] = ()
 
     @property
     def is_refused(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "overlap": None if shared is None else _overlap(shared),
         "metrics": [_contrast(own) for own in comparison.contrasts],
         "segments": [_contrast(own) for own in comparison.by_segment],
+        "foretold": [asdict(own) | {"held": own.held} for own in comparison.foretold],
         "explanations": [_clue(own) for own in comparison.clues],
         "unknown": list(comparison.unknown),
         "notes": list(comparison.notes),
@@ -50,26 +52,28 @@ def _contrast(contrast: Contrast) -> dict[str, Any]:
         "arm": contrast.arm,
         "model": contrast.model,
         "segment": None if contrast.segment is None else list(contrast.segment),
-        "simulated": _effect(contrast.simulated),
-        "measured": _effect(contrast.measured),
-        "difference": _interval(contrast.difference),
+        "simulated": effect_tree(contrast.simulated),
+        "measured": effect_tree(contrast.measured),
+        "difference": interval_tree(contrast.difference),
         "agrees": contrast.agrees,
     }
 
 
-def _effect(effect: Effect) -> dict[str, Any]:
+def effect_tree(effect: Effect) -> dict[str, Any]:
+    """Effect as JSON can hold it."""
     return {
         "control": _number(effect.control),
         "treatment": _number(effect.treatment),
-        "difference": _interval(effect.difference),
-        "lift": _interval(effect.lift),
+        "difference": interval_tree(effect.difference),
+        "lift": interval_tree(effect.lift),
         "p_value": _number(effect.p_value),
         "adjust": effect.method.adjust,
         "inference": effect.method.inference,
     }
 
 
-def _interval(interval: Interval) -> dict[str, float | None]:
+def interval_tree(interval: Interval) -> dict[str, float | None]:
+    """Interval as JSON can hold it."""
     return {name: _number(getattr(interval, name)) for name in ("estimate", "low", "high", "error")}
 
 

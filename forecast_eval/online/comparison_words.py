@@ -38,6 +38,21 @@ def sentences(comparison: Comparison) -> Iterator[str]:
         yield f"{arm} ({who}): {'; '.join(said) or 'no primary metric can be simulated'}."
 
 
+def foretold_lines(comparison: Comparison) -> Iterator[str]:
+    """Say of each primary metric what past launches foretold, and whether it came so."""
+    for own in comparison.foretold:
+        who = f"{own.metric}, {own.arm}" if len(comparison.models) > 2 else own.metric
+        share = f"{100 * own.value:+z.1f}% ({100 * own.low:+z.1f} to {100 * own.high:+z.1f})"
+        span = f"{100 * own.noisy_low:+z.1f} to {100 * own.noisy_high:+z.1f}%"
+        came = "inside" if own.held else "outside"
+        doubt = "; insufficient evidence that the simulated number says more than their mean" if own.blind else ""
+        yield (
+            f"{who} simulated {100 * own.simulated:+z.1f}%, after calibration on {own.launches} launches "
+            f"{share}{doubt}; a test like this one would measure {span}, and it measured "
+            f"{100 * own.measured:+z.1f}%: {came}."
+        )
+
+
 def lift_words(effect: Effect) -> str:
     """Lift with its interval; the difference where there is no lift."""
     if math.isnan(effect.lift.estimate):

@@ -50,8 +50,11 @@ class Overlap:
     notes: tuple[str, ...] = ()
 
 
-def overlap(run: Simulated, trial: MeasuredSide) -> Overlap:
+def overlap(run: Simulated, trial: MeasuredSide, *, replayed: bool = False) -> Overlap:
     """Find what a run and an experiment share.
+
+    replayed : the run replays the test itself (`align.replay`): its forecasts may know sales of the test, and an arm
+        may share less than two units with it.
 
     Raises InputError with every fault: no unit in common, an arm with fewer than two of them, judged forecasts that
     were made with sales of the test.
@@ -66,7 +69,8 @@ def overlap(run: Simulated, trial: MeasuredSide) -> Overlap:
     read = trial.member.any(axis=0)
     ours, theirs = set(map(str, run.units)), set(names[read])
     units = tuple(sorted(ours & theirs))
-    refuse([*_contaminated(run, trial, ours), *(_lonely(units, trial) if units else [_none(run, ours, theirs)])])
+    faults = [] if replayed else [*_contaminated(run, trial, ours), *(_lonely(units, trial) if units else [])]
+    refuse([*faults, *([] if units else [_none(run, ours, theirs)])])
     simulated, measured = shared_periods(run.periods, trial.outcomes.periods, trial.test)
     same = bool(simulated.any())
     if not same:

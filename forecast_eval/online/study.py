@@ -10,10 +10,13 @@ import numpy as np
 from backtest.faults import InputError
 
 from ..inference import Interval
+from .arms import influence_of
 from .effect import Method
 from .estimate import effect
 from .randomisation import Randomisation
 from .samples import sample_of
+from .strata import strata_of
+from .unit_level import unit_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from .trial import Trial
 
     Flags = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 
@@ -70,6 +74,18 @@ class Study:
         fraction = float(during.sum()) / self.planned_periods if self.config.analysis.sequential else None
         found = effect(sample, method, assignments=drawn, rng=rng, fraction=fraction)
         return replace(found, notes=(*found.notes, *notes))
+
+    def influence(self, metric: OnlineMetric, arm: int) -> tuple[Ints, Ints, Floats]:
+        """What the noise of each unit adds to the values of the control and of an arm, as `effect` estimates them.
+
+        Returns positions of the units in the outcomes [row], codes of what counts as one draw of noise (units, matched
+        groups) [row], and the noise [row, 2]; see `arms.influence_of`.
+        """
+        periods = len(self.outcomes.periods)
+        pre = None if self.method.adjust == "none" else self.trial.pre(periods)
+        chosen, sample, _ = self._sample(metric, arm, (self.trial.test(periods), pre), None)
+        strata = strata_of(sample)
+        return chosen, strata.clusters, influence_of(unit_level(sample, self.method.adjust), strata, sample.treated)
 
     def gap(self, metric: OnlineMetric, arm: int, period: int) -> Interval:
         """Difference in one period, each unit from its own mean of the pre-period; NaN where too few have a row."""

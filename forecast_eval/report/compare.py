@@ -10,6 +10,7 @@ import pandas as pd
 from ..online.comparison_words import (
     change_words,
     clue_lines,
+    foretold_lines,
     level_words,
     lift_words,
     points_words,
@@ -54,7 +55,8 @@ def render(comparison: Comparison) -> str:
     several = len(comparison.models) > 2
     return template("compare.html.j2").render(
         comparison=comparison, palette=palette, charts={"metrics": None, "segments": None} | charts,
-        verdict=list(sentences(comparison)), clue_lines=list(clue_lines(comparison)),
+        verdict=list(sentences(comparison)), foretold=list(foretold_lines(comparison)),
+        clue_lines=list(clue_lines(comparison)),
         tables={name: [_line(c, several=several) for c in own] for name, own in _groups(comparison)},
         levels=list(_levels(comparison)), percent=f"{comparison.confidence:.0%}", policy=policy(drawing, script),
         library=drawing, script=script, style=asset("page.css"),

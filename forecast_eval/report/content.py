@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+from ..align.calibrated import COLUMNS as CALIBRATED
+
 PARTS = ("perfect foresight", "lost margin", "waste", "holding", "order cost", "other", "profit")
 """Parts of a waterfall, in their order; the first plus those between is the last."""
 
@@ -27,6 +29,7 @@ COLUMNS = {
         "candidate", "chosen_by", "metric", "role", "simulated", "simulated_low", "simulated_high", "measured",
         "measured_low", "measured_high", "standing", "gap", "gap_low", "gap_high", "true",
     ),
+    "calibrated": CALIBRATED,
     "drawn": ("model", "profit", "profit_low", "profit_high", "difference", "low", "high", "share_won", "fill_rate"),
 }  # fmt: skip
 """Columns of the frames that a run has only where they were asked for."""
@@ -81,6 +84,7 @@ class ReportTables:
     standings : one row a metric and model, the best of a metric first; see `forecast_eval.scores.Leaderboard`.
     calibration : model, level (of a quantile), share (of demand that is not above it), n_obs.
     launches : one row a candidate and metric of its test; relative lifts, see `forecast_eval.launching.ROWS`.
+    calibrated : one row a candidate, see `forecast_eval.align.calibrated.COLUMNS`.
     """
 
     scores: pd.DataFrame
@@ -98,6 +102,7 @@ class ReportTables:
     standings: pd.DataFrame = field(default_factory=partial(empty, "standings"))
     calibration: pd.DataFrame = field(default_factory=partial(empty, "calibration"))
     launches: pd.DataFrame = field(default_factory=partial(empty, "launches"))
+    calibrated: pd.DataFrame = field(default_factory=partial(empty, "calibrated"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ class ReportFacts:
     facts : key and value of the run: series, periods, seed, versions, data fingerprint.
     metrics : name, unit, direction ("lower", "higher" or "zero" is better), plain description.
     online : what the tests of the candidates say, a sentence each, and notes on them.
+    calibrated : what past launches make of the simulated uplift, a sentence; notes on that, and on all candidates.
     """
 
     title: str
@@ -135,3 +141,5 @@ class ReportFacts:
     baseline: str = ""
     online: tuple[str, ...] = ()
     online_notes: tuple[str, ...] = ()
+    calibrated: str = ""
+    calibrated_notes: tuple[str, ...] = ()

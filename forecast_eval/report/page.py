@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..align.calibrated import numbers_of
 from . import tables as tabulate
 from . import words
 from .assumptions import assumptions
@@ -120,7 +121,8 @@ def _grids(tables: ReportTables, facts: ReportFacts, palette: Palette) -> dict[s
         "groups": tabulate.groups(scores, facts=facts, palette=palette),
         "settings": tabulate.settings(tables.settings, palette=palette),
         "missing": tabulate.missing(scores),
-        "calibrated": [style for style in palette.styles if style.name in set(tables.calibration["model"])],
+        "reliable": [style for style in palette.styles if style.name in set(tables.calibration["model"])],
+        "uplift": tabulate.calibrated(numbers_of(tables.calibrated), palette),
         "standings": tabulate.standings(tables.standings, facts=facts, palette=palette),
         "launches": tabulate.launches(tables.launches, facts=facts, palette=_metrics_of(tables.launches)),
         "sides": _sides().styles,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backtest.faults import Fault, InputError
 
+from ..summary import calibrated_sentences
 from .cards import cards_of, sentence
 from .figures import Figures
 from .groups import check_scorecard
@@ -24,6 +25,7 @@ class Review:
 
     cards : one a model, those that fail no limit first.
     notes : caveats of this run. facts : name and value of what the numbers were made from.
+    calibrated : what past launches make of each candidate's simulated uplift, a line each.
     """
 
     title: str
@@ -34,6 +36,7 @@ class Review:
     confidence: float
     notes: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    calibrated: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -74,6 +77,7 @@ def review_of(session: Session) -> Review:
         confidence=config.compare.confidence,
         notes=tuple(_notes(session, figures, criteria, cards)),
         facts=_facts(session),
+        calibrated=calibrated_sentences(session.run),
     )
 
 
@@ -112,4 +116,5 @@ def _facts(session: Session) -> tuple[tuple[str, str], ...]:
         ("series", f"{len(session.inputs.history.unique_ids):,}"),
         ("cutoffs", f"{len(windows)}, {windows[0].cutoff:%Y-%m-%d} to {windows[-1].cutoff:%Y-%m-%d}"),
         ("seed", str(manifest["seed"])),
+        *((("launch book", manifest["book"]["head"][:12]),) if "book" in manifest else ()),
     )

@@ -102,11 +102,11 @@ class Catalogue:
         return replace(base, name=name, formula=f"{base.formula}, of {said}", takes="",
                        measure=replace(base.measure, level=round(level, 9)))  # fmt: skip
 
-    def retold_at_level(self, name: str, entry: Entry, place: str) -> Metric:
-        """Metric at a level, as pinball_0.9, with other words."""
-        at_level = self._with_level(name, place)
-        assert at_level is not None
-        return _retold(at_level, entry, place)
+    def at_level(self, name: str) -> Metric | None:
+        """Metric at a level, as pinball_0.9; None for any other name. InputError for a level that it cannot have."""
+        match = WITH_LEVEL.match(name)
+        base = self.metrics.get(match["name"]) if match else None
+        return self._with_level(name, PLACE) if base is not None and base.takes else None
 
     def _installed(self, name: str, place: str) -> Metric | None:
         """Metric of an entry point of this name."""
@@ -223,9 +223,9 @@ def _defined(name: str, entry: Entry, known: Catalogue, place: str) -> Metric:
     before = known.metrics.get(name)
     if before is not None:
         return _retold(before, entry, place)
-    match = WITH_LEVEL.match(name)
-    if match is not None and match["name"] in known.metrics and known.metrics[match["name"]].takes:
-        return known.retold_at_level(name, entry, place)
+    levelled = known.at_level(name)
+    if levelled is not None:
+        return _retold(levelled, entry, place)
     if not NAME.fullmatch(name) or name == RESERVED:
         raise _fault("bad-name", f"{name!r} cannot be the name of a metric", place,
                      "take letters, digits and _, and no word in use")  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..online.comparison_words import (
     change_words,
     clue_lines,
+    foretold_lines,
     level_words,
     lift_words,
     points_words,
@@ -29,6 +30,8 @@ def show_comparison(comparison: Comparison) -> None:
     for table in tables(comparison):
         show(table)
     for line in sentences(comparison):
+        say(wrapped(line))
+    for line in foretold_lines(comparison):
         say(wrapped(line))
     for line in clue_lines(comparison):
         say(wrapped(f"may explain it: {line}"))

@@ -66,6 +66,26 @@ def show_money(session: Session) -> None:
     say(sentence_of(session.run, session))
 
 
+def show_calibrated(session: Session) -> None:
+    """What past launches make of each candidate's simulated uplift, and a sentence on the best; if there is a book."""
+    from ..align.calibrated_words import calibrated_words, signed_words, units_words
+    from ..summary import calibrated_numbers, calibrated_sentence
+
+    numbers = calibrated_numbers(session.run)
+    if numbers:
+        one = numbers[0]
+        names = (f"{one.offline} simulated", f"calibrated ({one.confidence:.0%})", "is better", "a test would take")
+        table = table_of("model", *names)
+        for own in numbers:
+            simulated, found = signed_words(own.simulated, own.unit), calibrated_words(own)
+            table.add_row(own.model, simulated, found, f"{own.better:.0%}", units_words(own.test))
+        table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+        show(table)
+    said = calibrated_sentence(session)
+    if said:
+        say(wrapped(said))
+
+
 def show_launches(session: Session) -> None:
     """What each candidate's test found beside what was simulated, and the sentences."""
     from ..summary import online_sentences, signed

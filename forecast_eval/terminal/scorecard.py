@@ -24,6 +24,7 @@ def shown(review: Review) -> Iterator[Table | str]:
         yield _figures(review, n, printer)
     yield _verdicts(review)
     yield from review.notes
+    yield from review.calibrated
     yield review.sentence
 
 

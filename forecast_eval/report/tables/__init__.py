@@ -3,6 +3,7 @@
 A value that could not be computed is printed as "n/a", never left out and never as 0.
 """
 
+from .calibrated import calibrated
 from .cells import Table, texts
 from .evidence import SkuTable, accuracy, bounds, drawn, paired, waterfall, worst
 from .launches import launches
@@ -14,6 +15,7 @@ __all__ = [
     "Table",
     "accuracy",
     "bounds",
+    "calibrated",
     "drawn",
     "effort",
     "groups",

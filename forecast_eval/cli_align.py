@@ -1,0 +1,48 @@
+"""The command of the alignment study: forecast-eval align."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads annotations when the program runs
+from typing import Annotated
+
+import typer
+
+from .cli_launches import BookOption  # noqa: TC001 - as above
+from .terminal.console import Bars, complain, say, wrapped
+
+Names = list[str] | None
+
+
+def align(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    book: BookOption = None,
+    online: Annotated[Names, typer.Option(help="Online metric; the first one ranks. Without it, all.")] = None,
+    offline: Annotated[Names, typer.Option(help="Offline metric. Without it, all.")] = None,
+    by: Annotated[str | None, typer.Option(help="Group across which calibrations are shrunk, as region.")] = None,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of all intervals.")] = 0.9,
+    seed: Annotated[int, typer.Option(min=0, help="Of the joint posterior.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for align.json and align.html.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Catalogue to write what was found into, a YAML file.")] = None,
+    catalogue: Annotated[list[Path] | None, typer.Option(help="YAML that defines metrics of a team's own.")] = None,
+) -> None:
+    """Say which offline metric can be trusted: past launches, promised against measured."""
+    from .align.align import align as aligned
+    from .align.book import open_book
+    from .aligning import record as recorded
+    from .aligning import write_study
+    from .terminal.align import show_study
+
+    held = open_book(book)
+    launches = held.launches()
+    with Bars() as bars:
+        study = aligned(
+            launches, offline=offline, online=online, by=by, confidence=confidence, seed=seed,
+            progress=lambda *at: bars("align", *at),
+        )  # fmt: skip
+    show_study(study)
+    if record is not None:
+        lacking = recorded(study, held, record, catalogue or [])
+        if lacking:
+            complain(wrapped(f"note: no catalogue defines {', '.join(lacking)}: in the book alone"), "yellow")
+        say(wrapped(f"Findings: {record} and {held.where}"))
+    if out is not None:
+        say(f"Study: {' and '.join(map(str, write_study(study, out)))}")
