@@ -268,13 +268,29 @@ def main() -> int:
                     bias, spread, width, missed = numbers
                     print(f"    {way:28} bias {bias:+6.2f}  sd {spread:5.2f}  width {width:6.2f}  missed {missed:.3f}")
                     sums[name, way].append((bias, spread, missed))
+    print("over all markets and candidates, points:")
     for (name, way), each in sums.items():
         bias, spread, missed = np.array(each).T
         print(
-            f"SUMMARY replay: {name:13} {way:28} mean |bias| {np.abs(bias).mean():5.2f}  bias {bias.mean():+5.2f}  sd "
+            f"    {name:13} {way:28} mean |bias| {np.abs(bias).mean():5.2f}  bias {bias.mean():+5.2f}  sd "
             f"{spread.mean():5.2f}  rmse {np.sqrt((bias**2 + spread**2).mean()):5.2f}  missed {missed.mean():.3f}"
         )
+    print(f"SUMMARY replay: {summary(sums)}")
     return 0
+
+
+def summary(sums: dict[tuple[str, str], list[tuple[float, float, float]]]) -> str:
+    """Widths as ratios to CUPED, biases in points."""
+    found = {key: np.array(each) for key, each in sums.items()}
+    words = []
+    for name in METRICS:
+        robust, cuped, once = (found[name, WAYS[k]] for k in (3, 2, 5))
+        words.append(
+            f"{name}: doubly robust has {robust[:, 1].mean() / cuped[:, 1].mean():.2f} of the sd of CUPED, mean |bias| "
+            f"{np.abs(robust[:, 0]).mean():.2f}, {np.abs(once[:, 0]).mean():.2f} with one history, replay alone "
+            f"{np.abs(found[name, WAYS[0]][:, 0]).mean():.2f}"
+        )
+    return "; ".join(words)
 
 
 def tested(bench: Bench, tests: int, seed: int) -> dict[str, tuple[float, float, float, float]]:
