@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from past_launches import runs_in
 
-from forecast_eval.align.book import open_book
 from forecast_eval.align.calibration import calibrate
 from forecast_eval.align.feed import launches_of
+from forecast_eval.launch_book import open_book
 from forecast_eval.pipeline import open_session
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from .align.book import Book
     from .align.study import Study
+    from .launch_book import Book
 
 
 def write_study(study: Study, folder: Path) -> tuple[Path, Path]:

@@ -11,12 +11,12 @@ import pandas as pd
 
 from backtest.faults import InputError
 
-from .align.book import open_book
-from .align.book_address import DEFAULT, VARIABLE
 from .align.calibrated import COLUMNS, Calibrated, calibrated
 from .align.calibration import calibrate
 from .align.pairs import pairs_of
 from .config.data import from_environment
+from .launch_book import open_book
+from .launch_book.address import DEFAULT, VARIABLE
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .pipeline import Session
     from .store import Run
 
+GOODWILL = (
+    "Profit is what a shop can measure: goodwill lost with customers, which the simulated money has, is not in it."
+)
 TOO_LITTLE = frozenset({"few-launches", "zero-variance", "no-group"})
 """Rules whose faults leave a number uncalibrated, with a note: the book is sound, and there is too little in it."""
 
@@ -111,7 +114,7 @@ def calibrated_run(session: Session, models: Sequence[str]) -> Found | None:
         if any(fault.rule not in TOO_LITTLE for fault in error.faults):
             raise
         return Found((), (*notes, *(f"Simulated, not calibrated: {fault.what}." for fault in error.faults)), book)
-    notes.append(_method(made))
+    notes += [_method(made), *([GOODWILL] if asked.offline == "profit" else [])]
     rivals = [model for model in models if model != session.config.compare.incumbent]
     numbers = [own for model in rivals if (own := _number(session, made, asked, model, notes)) is not None]
     return Found(tuple(numbers), tuple(notes), book)

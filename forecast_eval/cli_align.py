@@ -26,9 +26,9 @@ def align(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Say which offline metric can be trusted: past launches, promised against measured."""
     from .align.align import align as aligned
-    from .align.book import open_book
     from .aligning import record as recorded
     from .aligning import write_study
+    from .launch_book import open_book
     from .terminal.align import show_study
 
     held = open_book(book)

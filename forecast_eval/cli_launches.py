@@ -54,7 +54,7 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option of the command
     end, units_control, units_treatment, periods, and test_unit (store). Any other column is a group, as region. Deltas
     are shares unless unit says otherwise: 0.031 is 3.1 %.
     """
-    from .align.book import open_book
+    from .launch_book import open_book
 
     held = open_book(book)
     options = {
@@ -74,7 +74,7 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option of the command
 @app.command(name="list")
 def list_(book: BookOption = None) -> None:
     """Show every launch: what was promised, and what was measured."""
-    from .align.book import open_book
+    from .launch_book import open_book
     from .terminal.launches import listed
 
     held = open_book(book)
@@ -93,7 +93,7 @@ def show_(
     json: Annotated[bool, typer.Option("--json", help="As JSON, which `add` reads.")] = False,  # noqa: FBT002
 ) -> None:
     """Show all that the book says of a launch."""
-    from .align.book import open_book
+    from .launch_book import open_book
 
     launch, entry = open_book(book).launch(name)
     if json:
@@ -118,7 +118,7 @@ def verify(
 
     Removed newest rows, and a book that was written anew with hashes that fit, show only against --head.
     """
-    from .align.book import open_book
+    from .launch_book import open_book
 
     held = open_book(book)
     fault = held.verify(head)
@@ -137,7 +137,7 @@ def _of(what: Path, options: dict[str, object]) -> Sequence[Launch]:
         return launches_of(what, **options)  # type: ignore[arg-type]  # a dictionary of its parameters
     from backtest.faults import Fault, refuse
 
-    from .align.elsewhere import read_launches
+    from .launch_book.elsewhere import read_launches
 
     refuse([Fault("bad-option", f"{', '.join(options)}: only of the directory of a run", str(what),
                   "say it in the file")] if options else [])  # fmt: skip

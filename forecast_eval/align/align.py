@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from backtest.faults import Fault, InputError, nearest, refuse
+from backtest.faults import Fault, InputError, attempt, nearest, refuse
 
 from .bivariate import moments, reml
 from .calibration import calibrate
@@ -15,13 +16,13 @@ from .composite import compose
 from .curve import curve_of
 from .joint import sample
 from .observed import copies
-from .pairs import pairs_of
+from .pairs import FEWEST, pairs_of
 from .posterior import posterior
 from .ranking import rank
 from .study import Alignment, Study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .calibration import Calibration
     from .composite import Composite
@@ -31,18 +32,20 @@ if TYPE_CHECKING:
     from .study import Verdict
 
     Progress = Callable[[str, int, int], None]
+    Names = Sequence[str] | None
+    Lacking = Mapping[tuple[str, str], Sequence[Fault]]
 
 T = TypeVar("T")
 LEFT_OUT = frozenset({"few-launches", "zero-variance"})
-"""Rules whose faults leave a pair of metrics out with a note, unless somebody asked for one of the two."""
+"""Rules whose faults leave a pair of metrics out with a note, unless somebody asked for it."""
 SELECTION = "{count} of {all} candidates were not tested: they count by what they promised offline"
 
 
 def align(  # noqa: PLR0913 - each is a choice of the study
     launches: Iterable[Launch],
     *,
-    offline: Sequence[str] | None = None,
-    online: Sequence[str] | None = None,
+    offline: Names = None,
+    online: Names = None,
     by: str | None = None,
     confidence: float = 0.9,
     seed: int = 0,
@@ -55,25 +58,24 @@ def align(  # noqa: PLR0913 - each is a choice of the study
     by : a group of the launches, as region, across whose values calibrations are shrunk.
     confidence : of all posterior intervals. seed : of the joint posterior behind ranking and composite.
 
+    A pair with too few launches, or a metric that never varies, is left out with a note, unless it was asked for: both
+    of the pair, or a metric of which nothing is left.
+
     Raises InputError with every fault: fewer than three launches with both sides, launches that stand twice, units that
     are mixed, metrics that never vary or that nobody has, errors whose covariance is singular.
     """
     chosen = tuple(launches)
-    refuse(list(_twice(chosen)))
-    ours, theirs = _names(chosen, offline, side="offline"), _names(chosen, online, side="online")
-    notes, found, asked = list(_selection(chosen)), [], {*(offline or ()), *(online or ())}
-    pairs = [(own, other) for other in theirs for own in ours]
+    ours, theirs = _metrics(chosen, offline, online, by=by, confidence=confidence)
+    pairs, found, lacking = [(own, other) for other in theirs for own in ours], [], {}
     for done, (own, other) in enumerate(pairs):
         progress(f"{own} against {other}", done, len(pairs))
         try:
             found.append(_alignment(chosen, own, other, confidence))
         except InputError as error:
-            if asked & {own, other} or any(fault.rule not in LEFT_OUT for fault in error.faults):
-                raise
-            notes.append(f"{own} against {other} is left out: {error.faults[0].what}")
-    if not found:
-        refuse([Fault("few-launches", "no pair of metrics can be studied: " + "; ".join(notes), "launches",
-                      "add past launches to the book")])  # fmt: skip
+            lacking[own, other] = error.faults
+    refuse(list(_unstudied(lacking, found, offline, online)))
+    notes = [*_selection(chosen), *(f"{own} against {other} is left out: {faults[0].what}"
+                                    for (own, other), faults in lacking.items())]  # fmt: skip
     progress("ranking", len(pairs), len(pairs) + 1)
     rankings, composites = _joint(
         chosen, found, chosen=offline is not None, confidence=confidence, seed=seed, notes=notes
@@ -164,7 +166,20 @@ def _attempt(make: Callable[[], T], notes: list[str]) -> T | None:
         return None
 
 
-def _names(launches: Sequence[Launch], asked: Sequence[str] | None, *, side: str) -> list[str]:
+def _metrics(
+    launches: Sequence[Launch], offline: Names, online: Names, *, by: str | None, confidence: float
+) -> tuple[list[str], list[str]]:
+    """Metrics of both sides; InputError with all that is wrong before any number is looked at."""
+    faults = [*_few(launches), *_twice(launches), *_odd(launches, by, confidence)]
+    if faults and faults[0].rule == "few-launches":  # what else they lack, they lack for that
+        refuse(faults)
+    ours = attempt(partial(_names, launches, offline, side="offline"), faults)
+    theirs = attempt(partial(_names, launches, online, side="online"), faults)
+    refuse(faults)
+    return ours or [], theirs or []
+
+
+def _names(launches: Sequence[Launch], asked: Names, *, side: str) -> list[str]:
     """Metrics of one side: those asked for, or all in the order in which they first occur."""
     sides = [launch.offline if side == "offline" else launch.online for launch in launches]
     known = list(dict.fromkeys(name for own in sides if own is not None for name in own.names))
@@ -173,8 +188,38 @@ def _names(launches: Sequence[Launch], asked: Sequence[str] | None, *, side: str
     refuse([
         Fault("unknown-metric", f"no launch has an {side} metric {name!r}", f"--{side}", nearest(name, known))
         for name in asked if name not in known
-    ])  # fmt: skip
+    ] or ([] if asked else [Fault("no-metric", f"no {side} metric is named", f"--{side}", "leave it out for all")])
+    )  # fmt: skip
     return list(dict.fromkeys(asked))
+
+
+def _few(launches: Sequence[Launch]) -> Iterator[Fault]:
+    count = sum(launch.online is not None for launch in launches)
+    if count < FEWEST:
+        what = f"{count} launches have both sides, and {FEWEST} are the least that anything is learned of"
+        yield Fault("few-launches", what, "launches", "add past launches to the book")
+
+
+def _odd(launches: Sequence[Launch], by: str | None, confidence: float) -> Iterator[Fault]:
+    if not 0 < confidence < 1:
+        yield Fault("confidence", f"confidence={confidence} must be between 0 and 1", "--confidence", "give 0.9 or so")
+    known = {name for launch in launches for name in launch.groups}
+    if by is not None and by not in known:
+        fix = nearest(by, known) if known else "add launches with --group, or leave it out"
+        yield Fault("no-group", f"no launch has a group {by!r}", "--by", fix)
+
+
+def _unstudied(lacking: Lacking, found: Sequence[Alignment], offline: Names, online: Names) -> Iterator[Fault]:
+    """Faults of pairs that may not be left out, each with the metrics that it is of."""
+    ours, theirs = {own.offline for own in found}, {own.online for own in found}
+    for (own, other), faults in lacking.items():
+        gone = (offline is not None and own not in ours) or (online is not None and other not in theirs)
+        asked = gone or not found or (offline is not None and online is not None)
+        for fault in faults:
+            if asked or fault.rule not in LEFT_OUT:
+                of = {"offline": f"offline {own}", "online": f"online {other}"}
+                place = fault.place if fault.rule == "mixed-units" else of.get(fault.place, f"{own} against {other}")
+                yield replace(fault, place=place)
 
 
 def _selection(launches: Sequence[Launch]) -> Iterator[str]:

@@ -154,7 +154,7 @@ def pool(pairs: Pairs, groups: Sequence[str], *, confidence: float = 0.9) -> Poo
     Model: that of `Pairs`, in which the online effects of a group are all higher by u than those of others, u being
     normal over groups with standard deviation `between`. Offline numbers do not know u, so that the line of a group is
     the common one, moved up by u: intercepts vary, and the slope is shared. Where slopes differ in truth, by 40 % of
-    their mean, 90 % intervals held .91 to .93 of the launches of two to five groups of three or four: scatter and
+    their mean, 90 % intervals held .91 to .95 of the launches of two to five groups of three or four: scatter and
     intercept take what a slope of their own would, which so few launches cannot tell.
 
     Priors as of `posterior.posterior`, and half-normal for `between`, in which it is unknown too: means and u are

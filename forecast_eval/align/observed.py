@@ -93,7 +93,7 @@ def observed(launches: Sequence[Launch], online: Sequence[str], offline: Sequenc
             attempt(lambda own=name, to=other: pairs_of(launches, own, to), faults)  # type: ignore[misc]
     refuse(faults)
     own = tuple(launch for launch in launches if any(name in launch.offline.names for name in named))
-    refuse([fault for launch in own for fault in _singular(launch, named, tuple(online))])
+    refuse(list(_gathered([fault for launch in own for fault in _singular(launch, named, tuple(online))])))
     return replace(_standard(own, named, tuple(online)), left_out=left_out)
 
 
@@ -167,6 +167,15 @@ def _singular(launch: Launch, offline: tuple[str, ...], online: tuple[str, ...])
         else:
             yield Fault("singular", f"the covariance is singular: the error of {name} is {how}", place,
                         "leave one of them out, or estimate it from more stores")  # fmt: skip
+
+
+def _gathered(faults: Sequence[Fault]) -> Iterator[Fault]:
+    """One fault in place of those that say the same of several launches."""
+    places: dict[Fault, list[str]] = {}
+    for fault in faults:
+        places.setdefault(replace(fault, place=""), []).append(fault.place)
+    for fault, where in places.items():
+        yield replace(fault, place=where[0] if len(where) == 1 else f"{where[0]} and {len(where) - 1} more")
 
 
 def _dependent(launch: Launch, offline: tuple[str, ...], online: tuple[str, ...]) -> Iterator[tuple[str, str, float]]:

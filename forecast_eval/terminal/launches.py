@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from ..align.chain import Entry
     from ..align.deltas import Deltas
     from ..align.launch import Launch
+    from ..launch_book.chain import Entry
 
 MONEY = "profit"
 

@@ -84,6 +84,9 @@ def show_calibrated(session: Session) -> None:
     said = calibrated_sentence(session)
     if said:
         say(wrapped(said))
+        for note in session.run.manifest["calibrated"]:
+            if note != said:
+                say(wrapped(note))
 
 
 def show_launches(session: Session) -> None:

@@ -12,10 +12,10 @@ import yaml
 
 from backtest import InputError
 from forecast_eval.align import Deltas, Launch, OnlineTest
-from forecast_eval.align.book import open_book
 from forecast_eval.align.offline import offline_deltas
 from forecast_eval.calibrating import calibrated_run, known_at, read_book
 from forecast_eval.config import Calibration, config_of
+from forecast_eval.launch_book import open_book
 from forecast_eval.pipeline import _calibrate, advance, open_session
 from forecast_eval.report.content import empty
 from forecast_eval.report.page import render

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from forecast_eval.align import Deltas, Launch, OnlineTest
-from forecast_eval.align.book import open_book
+from forecast_eval.launch_book import open_book
 
 EXPERIMENT = {
     "name": "launch",

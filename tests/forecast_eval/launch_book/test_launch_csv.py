@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backtest import InputError
-from forecast_eval.align.elsewhere import read_launches
+from forecast_eval.launch_book.elsewhere import read_launches
 
 HEAD = (
     "launch,side,metric,delta,error,unit,better,base,candidate,incumbent,judged,decision,start,end,units_control,"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from backtest import InputError
 from forecast_eval.align import Deltas
-from forecast_eval.align.elsewhere import read_launches
-from forecast_eval.align.launch_json import canonical, launch_of, tree_of
+from forecast_eval.launch_book.elsewhere import read_launches
+from forecast_eval.launch_book.launch_json import canonical, launch_of, tree_of
 
 BY_HAND = {
     "name": "spring", "candidate": "trees", "incumbent": "AutoETS", "judged": "2026-01-04", "decision": "launched",

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from backtest import InputError
-from forecast_eval.align.book import open_book
+from forecast_eval.launch_book import open_book
 
 pytestmark = pytest.mark.server
 PASSWORD = "correct horse @ battery/staple"  # noqa: S105 - of a server that lives as long as the tests

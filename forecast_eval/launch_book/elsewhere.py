@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .launch import Launch
+    from ..align.launch import Launch
 
 
 def read_launches(path: Path) -> list[Launch]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from backtest import InputError
-from forecast_eval.align.book import open_book
-from forecast_eval.align.book_address import address_of
+from forecast_eval.launch_book import open_book
+from forecast_eval.launch_book.address import address_of
 
 
 @pytest.fixture(autouse=True)

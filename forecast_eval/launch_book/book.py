@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from backtest.faults import Fault, InputError, attempt, nearest, refuse
 
-from .book_address import PATIENCE, Address, address_of, engine_of
-from .book_trouble import explained
+from .address import PATIENCE, Address, address_of, engine_of
 from .chain import GENESIS, Entry, broken, following
 from .launch_json import canonical, launch_of, tree_of
+from .trouble import explained
 from .twins import unfit
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from .launch import Launch
+    from ..align.launch import Launch
 
 LAUNCH = "launch"
 
@@ -123,7 +123,7 @@ class Book:
         return tuple(written)
 
     def _write(self, connection: Connection, entries: list[Entry], what: tuple[str, str, str]) -> Entry:
-        from .book_table import write
+        from .table import write
 
         kind, name, text = what
         old = _newest(entries).get((kind, name))
@@ -146,7 +146,7 @@ class Book:
 
     def _all(self) -> tuple[Entry, ...]:
         """All rows; InputError where there is no book."""
-        from .book_table import exists, rows
+        from .table import exists, rows
 
         missing = Fault("no-book", "there is no launch book here", self.where,
                         "add a launch first (forecast-eval launches add), or give another --book")  # fmt: skip
@@ -160,7 +160,7 @@ class Book:
     @contextmanager
     def _writing(self) -> Iterator[tuple[Connection, list[Entry]]]:
         """One transaction in which nobody else writes: all is written at its end, or nothing where it fails."""
-        from .book_table import create, exists, rows
+        from .table import create, exists, rows
 
         with explained(self.address), self._transaction() as connection:
             if not exists(connection):
@@ -172,7 +172,7 @@ class Book:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        from .book_table import lock
+        from .table import lock
 
         if self.address.file is None:
             with self._engine.begin() as connection:
@@ -189,7 +189,7 @@ class Book:
             connection.exec_driver_sql("COMMIT")
 
     def _refuse_foreign(self, connection: Connection) -> None:
-        from .book_table import holds_other_tables
+        from .table import holds_other_tables
 
         if self.address.file is not None and holds_other_tables(connection):
             raise InputError([Fault("no-book", "this is a database of another program", self.where,

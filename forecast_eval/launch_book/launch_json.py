@@ -15,10 +15,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from backtest.faults import Fault, InputError, attempt, refuse
 
+from ..align.deltas import SHARE, Better, Deltas
+from ..align.launch import Decision, Launch, OnlineTest
 from ..config.faults import faults_of
 from ..config.section import Count, Section
-from .deltas import SHARE, Better, Deltas
-from .launch import Decision, Launch, OnlineTest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

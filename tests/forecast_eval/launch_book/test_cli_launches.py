@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from forecast_eval.align.book import open_book
+from forecast_eval.launch_book import open_book
 
 LONG = "a model with a name that is longer than one line of a table can be"
 HEAD = (

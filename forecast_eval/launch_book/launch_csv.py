@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ..align.launch import Launch
     from ..files import File
-    from .launch import Launch
 
     Row = Mapping[str, str | None]
 SIDES = ("offline", "online")

@@ -10,7 +10,7 @@ from backtest.faults import Fault, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .book_address import Address
+    from .address import Address
 
 SQLITE = (
     ("file is not a database", "not-a-book", "this file is no launch book", "give another file with --book"),

@@ -15,9 +15,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from backtest import InputError
-from forecast_eval.align.book import open_book
-from forecast_eval.align.chain import GENESIS, broken, following
-from forecast_eval.align.launch_json import tree_of
+from forecast_eval.launch_book import open_book
+from forecast_eval.launch_book.chain import GENESIS, broken, following
+from forecast_eval.launch_book.launch_json import tree_of
 
 COLUMNS = ("recorded", "kind", "name", "replaces", "payload", "previous", "hash")
 
