@@ -38,15 +38,16 @@ def record(study: Study, book: Book, file: Path, catalogues: Sequence[Path] = ()
 
     Raises InputError for a file that holds anything else than findings.
     """
-    if file.exists() and not file.read_text(encoding="utf-8").startswith(HEAD.splitlines()[0]):
+    if file.exists() and not file.read_text(encoding="utf-8", errors="replace").startswith(HEAD.splitlines()[0]):
         refuse([Fault("not-ours", "the file was not written by forecast-eval align --record", str(file),
                       "name a new file, and list it in score.catalogue behind this one")])  # fmt: skip
     found = findings_of(study)
     known = catalogue(catalogues)
     defined = {name: line for name, line in found.items() if name in known.metrics or known.at_level(name)}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, as_catalogue(defined))
     for name, line in found.items():
         book.append("finding", name, {"finding": line, "seen": book_rows(study)})
-    write_text(file, as_catalogue(defined))
     return tuple(name for name in found if name not in defined)
 
 

@@ -1,0 +1,323 @@
+"""The alignment study as one verb: verdicts, what is left out and what is refused, notes, and what is written down."""
+
+import datetime as dt
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from backtest.faults import InputError
+from forecast_eval.align import Deltas
+from forecast_eval.align.align import align, verdict_of
+from forecast_eval.align.book import open_book
+from forecast_eval.align.credible import Credible
+from forecast_eval.align.findings import as_catalogue, findings_of
+from forecast_eval.align.study_json import as_json
+from forecast_eval.aligning import record, write_study
+from forecast_eval.scores.catalogue import catalogue
+
+
+@pytest.fixture(scope="module")
+def past(past_launches):
+    """Eight tested launches and one that was held back."""
+    return past_launches()
+
+
+@pytest.fixture(scope="module")
+def study(past):
+    return align(past)
+
+
+def values(launch, **by_name):
+    """The launch with other offline numbers."""
+    own = [by_name.get(name, value) for name, value in zip(launch.offline.names, launch.offline.values, strict=True)]
+    return replace(launch, offline=replace(launch.offline, values=np.array(own)))
+
+
+def refused(launches, **choice):
+    """Faults of a study that is refused."""
+    with pytest.raises(InputError) as raised:
+        align(launches, **choice)
+    return raised.value.faults
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.1, 0.9, "trusted"), (-0.9, -0.1, "misleads"), (-0.1, 0.9, "insufficient evidence"),
+        (0.0, 0.9, "insufficient evidence"), (-0.9, 0.0, "insufficient evidence"),
+    ],
+)  # fmt: skip
+def test_a_verdict_follows_the_interval(low, high, verdict):
+    assert verdict_of(Credible((low + high) / 2, low, high, 0.8)) == verdict
+
+
+def test_what_goes_with_the_truth_is_trusted_and_what_goes_against_it_misleads(study):
+    verdicts = {name: study.of(name, "profit").verdict for name in ("profit", "fill_rate", "rmse")}
+    assert verdicts == {"profit": "trusted", "fill_rate": "misleads", "rmse": "insufficient evidence"}
+    assert all(own.verdict == verdict_of(own.rho) for own in study.alignments)
+
+
+def test_every_offline_metric_is_held_against_every_online_one(study):
+    pairs = [(own.offline, own.online) for own in study.alignments]
+    assert pairs == [(own, other) for other in ("profit", "waste") for own in ("profit", "rmse", "fill_rate")]
+    assert {own.tested for own in study.alignments} == {8}
+
+
+def test_the_first_online_metric_ranks(past, study):
+    assert [own.online for own in (*study.rankings, *study.composites)] == ["profit", "profit"]
+    other = align(past, offline=["rmse"], online=["waste", "profit"])
+    assert [own.online for own in (*other.rankings, *other.composites)] == ["waste", "waste"]
+
+
+def test_what_has_one_name_on_both_sides_is_calibrated(study):
+    assert [(own.offline, own.online) for own in study.calibrations] == [("profit", "profit")]
+    assert not any("nothing is calibrated" in note for note in study.notes)
+
+
+def test_where_no_name_is_on_both_sides_a_note_says_that_nothing_is_calibrated(past):
+    found = align(past, offline=["rmse"], online=["profit"])
+    assert found.calibrations == ()
+    assert "nothing is calibrated: no metric stands on both sides under one name" in found.notes
+
+
+def test_what_never_varies_is_left_out_with_a_note_where_nobody_asked_for_it(past):
+    same = [values(own, rmse=0.02) for own in past]
+    for online in (None, ["profit"]):
+        found = align(same, online=online)
+        assert {own.offline for own in found.alignments} == {"profit", "fill_rate"}
+        assert set(found.rankings[0].names) == {"profit", "fill_rate"}
+        assert "rmse against profit is left out: all 8 offline differences are 0.02" in found.notes
+
+
+@pytest.mark.parametrize("online", [None, ["profit"]])
+def test_what_never_varies_is_refused_by_name_where_it_was_asked_for(past, online):
+    (fault,) = refused([values(own, rmse=0.02) for own in past], offline=["rmse", "profit"], online=online)
+    assert str(fault) == (
+        "offline rmse: all 8 offline differences are 0.02; leave the metric out: what never varies explains nothing"
+    )
+
+
+def test_a_metric_that_too_few_tests_have_is_left_out_or_refused_as_what_never_varies_is(past):
+    few = [own if k < 2 else replace(own, offline=own.offline.only(["profit"])) for k, own in enumerate(past)]
+    found = align(few, online=["profit"])
+    assert {own.offline for own in found.alignments} == {"profit"}
+    assert any(note.startswith("rmse against profit is left out: 2 launches have both sides") for note in found.notes)
+    (fault,) = refused(few, offline=["rmse"], online=["profit"])
+    assert str(fault).startswith("rmse against profit: 2 launches have both sides, and 3 are the least")
+
+
+def test_fewer_than_three_tests_are_one_fault_whatever_was_asked_for(past):
+    for choice in ({}, {"offline": ["rmse"]}, {"offline": ["rmse", "profit"], "online": ["waste"]}):
+        (fault,) = refused([*past[:2], past[-1]], **choice)
+        assert str(fault) == ("launches: 2 launches have both sides, and 3 are the least that anything is learned of; "
+                              "add past launches to the book")  # fmt: skip
+
+
+def test_a_name_that_stands_twice_is_refused(past):
+    (fault,) = refused([*past, values(past[2], profit=0.123)])
+    assert (fault.rule, fault.what) == ("duplicate", "'launch 2' stands 2 times")
+
+
+def test_numbers_that_stand_twice_under_two_names_are_refused(past):
+    (fault,) = refused([*past, replace(past[2], name="again")])
+    assert (fault.rule, fault.what) == ("duplicate", "'launch 2' and 'again' have the same numbers on both sides")
+
+
+def test_mixed_units_are_refused_and_every_metric_that_has_them_is_named_once(past):
+    mixed = replace(past[3], offline=replace(past[3].offline, units=("EUR", "units", "share")))
+    faults = refused([*past[:3], mixed, *past[4:]])
+    assert [own.what for own in faults] == [
+        f"offline {name} is given in different units: {own} and share" for name, own in (
+            ("profit", "EUR"), ("rmse", "units"))
+    ]  # fmt: skip
+
+
+def test_mixed_directions_are_refused(past):
+    mixed = replace(past[3], online=replace(past[3].online, better=("higher", "higher")))
+    (fault,) = refused([*past[:3], mixed, *past[4:]])
+    assert fault.what == "online waste is given in different directions: higher and lower"
+
+
+def copied(launch):
+    """The launch with the errors of rmse those of profit, twice as large."""
+    covariance = launch.offline.covariance.copy()
+    covariance[1], covariance[:, 1] = 2 * covariance[0], 2 * covariance[:, 0]
+    covariance[1, 1] = 4 * covariance[0, 0]
+    return replace(launch, offline=replace(launch.offline, covariance=covariance))
+
+
+def test_of_metrics_whose_errors_are_copies_one_is_ranked_where_nobody_chose(past):
+    found = align([copied(own) for own in past], online=["profit"])
+    assert set(found.rankings[0].names) == {"profit", "fill_rate"}
+    assert {own.offline for own in found.alignments} == {"profit", "rmse", "fill_rate"}
+    assert "rmse is not ranked: its error is a copy of that of profit" in found.notes
+
+
+def test_a_singular_covariance_is_one_fault_where_the_metrics_were_chosen(past):
+    (fault,) = refused([copied(own) for own in past], offline=["profit", "rmse"], online=["profit"])
+    assert str(fault) == (
+        "launch 'launch 0' and 8 more: the covariance is singular: the error of rmse is a copy of that of profit; "
+        "leave one of them out, or estimate it from more stores"
+    )
+
+
+def test_unknown_metrics_of_both_sides_are_named_at_once_with_the_nearest(past):
+    faults = refused(past, offline=["rmsee", "profit"], online=["wsate"])
+    assert [str(own) for own in faults] == [
+        "--offline: no launch has an offline metric 'rmsee'; did you mean 'rmse'?",
+        "--online: no launch has an online metric 'wsate'; did you mean 'waste'?",
+    ]
+
+
+def test_a_choice_of_no_metric_is_refused(past):
+    assert [own.place for own in refused(past, offline=[], online=[])] == ["--offline", "--online"]
+
+
+def test_an_unknown_group_is_one_fault_with_the_nearest(past):
+    (fault,) = refused(past, by="regoin")
+    assert str(fault) == "--by: no launch has a group 'regoin'; did you mean 'region'?"
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 90.0, float("nan")])
+def test_a_confidence_that_is_no_probability_is_refused(past, confidence):
+    (fault,) = refused(past, confidence=confidence)
+    assert fault.rule == "confidence"
+
+
+def notes_of(launches):
+    """Notes of a small study."""
+    return align(launches, offline=["rmse"], online=["waste"]).notes
+
+
+def test_untested_launches_are_counted_in_a_note(past):
+    assert "1 of 9 candidates were not tested: they count by what they promised offline" in notes_of(past)
+    tested = notes_of(past[:8])
+    assert not any("were not tested" in note for note in tested)
+    assert any(note.startswith("no candidate that was not tested is in the book") for note in tested)
+
+
+def test_tests_that_share_their_start_and_their_incumbent_are_counted_in_a_note(past):
+    said = "2 tests began on the same day as another one against the same incumbent"
+    assert not any(said in note for note in notes_of(past))
+    for incumbent, shares in (("AutoETS", True), ("another", False)):
+        together = replace(past[1], test=past[4].test, incumbent=incumbent)
+        assert any(said in note for note in notes_of([past[0], together, *past[2:]])) == shares
+
+
+def test_a_covariance_of_both_sides_that_is_not_known_is_noted(past):
+    said = "errors of both sides are taken as independent where a launch gives no covariance of theirs"
+    assert said not in notes_of(past)
+    assert said in notes_of([replace(past[0], cross=None), *past[1:]])
+
+
+def text_of(study):
+    return json.dumps(as_json(study), allow_nan=False)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(past):
+    texts = [text_of(align(past, offline=["profit"], online=["profit"], seed=seed)) for seed in (3, 3, 4)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_progress_goes_up_to_its_end(past):
+    seen = []
+    align(past, offline=["rmse"], online=["profit", "waste"], progress=lambda *at: seen.append(at))
+    assert seen == [("rmse against profit", 0, 2), ("rmse against waste", 1, 2), ("ranking", 2, 3), ("ranking", 3, 3)]
+
+
+def test_a_finding_says_verdict_numbers_and_launches(study):
+    rho = study.of("rmse", "profit").rho
+    line = findings_of(study)["rmse"]
+    assert line.startswith(f"insufficient evidence for: profit ({rho.value:.2f}, {rho.low:.2f} to {rho.high:.2f})")
+    # the launch that was held back, of 2025-09-15, taught nothing about what is measured
+    assert line.endswith("; correlations with 8 launches of 2025-01-06 to 2025-08-11")
+
+
+def test_a_finding_groups_online_metrics_by_verdict_the_trusted_first(study):
+    mixed = [replace(own, verdict="misleads") if own.online == "profit" else own for own in study.alignments]
+    line = findings_of(replace(study, alignments=tuple(mixed)))["profit"]
+    assert line.split(" (")[0] == "trusted for: waste"
+    assert "; misleads for: profit (0." in line
+
+
+def test_findings_are_a_catalogue_that_only_adds_them(study, tmp_path):
+    found = {**findings_of(study), "pinball_0.7": "trusted for: profit: 100% sure"}
+    (tmp_path / "found.yaml").write_text(as_catalogue(found))
+    known = catalogue([tmp_path / "found.yaml"]).metrics
+    assert {name: known[name].findings for name in found} == found
+    assert known["rmse"].version == catalogue().metrics["rmse"].version
+
+
+def test_a_study_is_written_as_json_without_nan_and_a_page(study, tmp_path):
+    data, page = write_study(study, tmp_path / "new" / "study")
+    tree = json.loads(data.read_text(), parse_constant=pytest.fail)
+    assert [own["verdict"] for own in tree["alignments"]] == [own.verdict for own in study.alignments]
+    assert page.name == "align.html"
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.fixture
+def book(tmp_path, past):
+    """A book that holds the launches."""
+    held = open_book(tmp_path / "launches.db")
+    held.add(past)
+    return held
+
+
+def test_a_record_stands_in_a_catalogue_and_in_the_book(study, book, tmp_path):
+    assert record(study, book, tmp_path / "new" / "found.yaml") == ()
+    found = findings_of(study)
+    written = yaml.safe_load((tmp_path / "new" / "found.yaml").read_text())
+    assert {name: own["findings"] for name, own in written.items()} == found
+    entries = book.entries("finding")
+    assert {entry.name: entry.payload["finding"] for entry in entries} == found
+    assert entries[0].payload["seen"] == {"launches": 9, "tested": 8}
+    assert book.verify() is None
+
+
+def test_the_same_findings_are_written_once_and_others_over_them(study, book, tmp_path):
+    file = tmp_path / "found.yaml"
+    record(study, book, file)
+    before = file.read_bytes(), len(book.entries(every=True))
+    record(study, book, file)
+    assert (file.read_bytes(), len(book.entries(every=True))) == before
+    turned = tuple(replace(own, verdict="misleads") for own in study.alignments)
+    record(replace(study, alignments=turned), book, file)
+    assert "insufficient evidence" not in file.read_text()
+    assert len(book.entries(every=True)) == before[1] + 2  # fill_rate misled before
+
+
+def test_a_metric_that_no_catalogue_defines_stands_in_the_book_alone(study, book, tmp_path):
+    ours = tuple(replace(own, offline="ours" if own.offline == "rmse" else own.offline) for own in study.alignments)
+    renamed, file = replace(study, alignments=ours), tmp_path / "found.yaml"
+    assert record(renamed, book, file) == ("ours",)
+    assert set(yaml.safe_load(file.read_text())) == {"profit", "fill_rate"}
+    assert {entry.name for entry in book.entries("finding")} == {"profit", "ours", "fill_rate"}
+    team = tmp_path / "team.yaml"
+    team.write_text("ours: {formula: sum of errors / sum of demand, unit: ratio, direction: zero, numerator: error, "
+                    "denominator: demand}")  # fmt: skip
+    assert record(renamed, book, file, [team]) == ()
+    assert "ours" in yaml.safe_load(file.read_text())
+
+
+@pytest.mark.parametrize("content", [b"rmse: {owner: us}\n", b"", b"\xff\xfe\x00"])
+def test_a_file_that_was_not_written_by_it_is_left_alone(study, book, tmp_path, content):
+    file = tmp_path / "team.yaml"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"team\.yaml: the file was not written by forecast-eval align --record"):
+        record(study, book, file)
+    assert file.read_bytes() == content
+    assert book.entries("finding") == ()
+
+
+def test_calibrations_are_shrunk_across_a_group(past):
+    found = align(past, offline=["profit"], online=["profit"], by="region")
+    assert set(found.calibrations[0].groups) == {"north", "south"}
+
+
+def test_dates_of_the_launches_are_those_of_the_fixture(past):
+    assert past[0].date == dt.date(2025, 1, 6)
+    assert isinstance(past[0].offline, Deltas)
