@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from backtest.faults import InputError
+from backtest.faults import InputError, refuse
 
 from .align.calibrated import COLUMNS, Calibrated, calibrated
 from .align.calibration import calibrate
@@ -126,6 +126,8 @@ def _number(session: Session, made: Calibration, asked: Section, model: str, not
 
     try:
         deltas = offline_deltas(session, model).deltas
+        at = deltas.at(asked.offline)
+        refuse(made.unlike(better=deltas.better[at], offline=deltas.units[at]))
         return calibrated(made, model, deltas.value(asked.offline), deltas.error(asked.offline), group=asked.group)
     except InputError as error:
         notes += [f"{model} is not calibrated: {fault.what}." for fault in error.faults]

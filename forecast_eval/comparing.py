@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from backtest.faults import InputError
+from backtest.faults import InputError, refuse
 
 from .align.calibration import calibrate
+from .align.deltas import SHARE
 from .analyzing import opened
 from .calibrating import known_at, read_book
 from .online.compare import compare
@@ -71,6 +72,7 @@ def foretold(comparison: Comparison, book: Book, run: Run) -> Comparison:
 
 def _foretold(own: Contrast, made: Calibration) -> Foretold:
     """Both sides are turned so that higher is better, as the calibration has them, and back."""
+    refuse(made.unlike(better=own.metric.better, online=SHARE))
     (ours, theirs), promised, measured = made.turns, own.simulated.lift, own.measured.lift
     x, var_x = ours * promised.estimate, promised.error**2
     found, noisy = made.predict(x, var_x), made.predict(x, var_x, var_y=measured.error**2)

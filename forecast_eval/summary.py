@@ -122,7 +122,7 @@ def calibrated_sentence(session: Session) -> str:
     numbers = calibrated_numbers(session.run)
     if numbers:
         best = numbers[0]
-        size = size_words(best.test)
+        size = size_words(best.test, unit=best.unit)
         return f"{best.model} against the incumbent: {best.online} {sentence_on(best)}. {size[0].upper()}{size[1:]}."
     return session.run.manifest["calibrated"][-1] if session.run.has("calibrated") else ""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from backtest.faults import InputError
 
+from .deltas import SHARE
 from .next_test import NextTest, size_of_test
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ Row = dict[str, str | float | int | bool | None]
 class Calibrated:
     """One candidate's simulated number, calibrated. All are as the metrics have them, not turned.
 
-    offline, online : metrics; unit : of the online one. launches : past ones with both sides.
+    offline, online : metrics; unit : of the online one, offline_unit : of the other. launches : past ones with both
+        sides.
     simulated, error : offline difference to the incumbent and its standard error.
     value, low, high : true online difference that is expected, and its interval; better : probability that it is
         for the better. rho_low, rho_high : interval of the correlation over past launches.
@@ -47,6 +49,7 @@ class Calibrated:
     rho_low: float
     rho_high: float
     test: NextTest | None = None
+    offline_unit: str = SHARE
 
     @property
     def is_blind(self) -> bool:
@@ -83,16 +86,17 @@ def calibrated(
         of the calibration have theirs. group : value of `calibration.by`.
     """
     ours, theirs = calibration.turns
-    found = calibration.predict(ours * simulated, error**2, group=group)
-    low, high = sorted((theirs * found.low, theirs * found.high))
+    turned = calibration.predict(ours * simulated, error**2, group=group)
+    low, high = sorted((theirs * turned.low, theirs * turned.high))
+    found = replace(turned, mean=theirs * turned.mean, low=low, high=high)
     try:
         test = size_of_test(calibration.launches, found, online=calibration.online)
     except InputError:  # launches from elsewhere may not say how many units they had
         test = None
     return Calibrated(
         model, calibration.offline, calibration.online, calibration.unit, calibration.n, calibration.method,
-        calibration.confidence, simulated, error, theirs * found.mean, low, high, found.positive, calibration.rho.low,
-        calibration.rho.high, test,
+        calibration.confidence, simulated, error, found.mean, low, high, turned.positive, calibration.rho.low,
+        calibration.rho.high, test, calibration.offline_unit,
     )  # fmt: skip
 
 

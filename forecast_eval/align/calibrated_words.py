@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..online.verdicts import MISSING
+from .deltas import SHARE
 from .study_words import effect_words
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def sentence(own: Calibrated) -> str:
 
 def simulated_words(own: Calibrated) -> str:
     """Print the simulated number."""
-    return f"simulated {signed_words(own.simulated, own.unit)}"
+    return f"simulated {signed_words(own.simulated, own.offline_unit)}"
 
 
 def calibrated_words(own: Calibrated) -> str:
@@ -51,12 +52,14 @@ def doubt_words(own: Calibrated) -> str:
     if own.is_blind:
         return "insufficient evidence that the simulated number says more than the mean of past launches"
     if own.rho_high < 0:
-        return f"past launches came out the worse, the more {own.offline} was promised"
+        return f"past launches came out the worse, the better {own.offline} was promised to be"
     return "which cannot be told from 0" if own.low <= 0 <= own.high else ""
 
 
-def size_words(test: NextTest | None) -> str:
+def size_words(test: NextTest | None, *, unit: str = SHARE) -> str:
     """Say which A/B test would settle a calibrated number.
+
+    unit : of what it is to find.
 
     >>> from forecast_eval.align.next_test import NextTest
     >>> size_words(NextTest("store", "12 weeks", 0.019, (46, 46), 0.004, (998, 998), 0.03, 120, 0.8, 0.05))
@@ -64,7 +67,7 @@ def size_words(test: NextTest | None) -> str:
     """
     if test is None:
         return "no past test says how large one must be"
-    effect = f"{100 * test.effect:+z.1f}%"
+    effect = signed_words(test.effect, unit)
     if not test.reasonable:
         return (
             f"no test of reasonable size finds {effect}: it takes {arms_words(test.arms, test.unit)}, and the largest "
@@ -74,7 +77,7 @@ def size_words(test: NextTest | None) -> str:
     said = f"a test of {test.length} finds {effect} with {arms_words(test.arms, test.unit)} {odds}"
     if test.low_effect is None:
         return f"{said}; no test finds every effect of the interval, which holds 0"
-    return f"{said}, and {100 * test.low_effect:+z.1f}% with {arms_words(test.low_arms, test.unit)}"
+    return f"{said}, and {signed_words(test.low_effect, unit)} with {arms_words(test.low_arms, test.unit)}"
 
 
 def units_words(test: NextTest | None) -> str:

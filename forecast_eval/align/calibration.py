@@ -10,6 +10,7 @@ import numpy as np
 
 from backtest.faults import Fault, InputError, nearest, refuse
 
+from .deltas import SHARE
 from .errors_in_variables import PRECISE, SETTLED, Functional, functional
 from .groups import Pool, pool
 from .pairs import FEWEST, pairs_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .credible import Credible
-    from .deltas import Deltas
+    from .deltas import Better, Deltas
     from .launch import Launch
     from .pairs import Pairs
     from .posterior import Posterior, Prediction
@@ -68,7 +69,7 @@ class Calibration:
     turns : 1 or -1 for the offline and the online metric, by which theirs is multiplied.
     method : that was used. why : why, in words.
     launches, pairs : all that have the offline metric, in one order; those that were not tested have no y.
-    n : launches with both sides. unit : of the online metric.
+    n : launches with both sides. unit : of the online metric, offline_unit : of the other.
     rho : correlation of what is true on both sides; where its interval holds 0 the number tells little more than the
         mean of past launches. line : with the intervals of slope and intercept.
     by : the group that the lines are shrunk across; groups : value -> its line.
@@ -100,6 +101,29 @@ class Calibration:
     def n(self) -> int:
         """Launches with both sides."""
         return int(self.pairs.tested.sum())
+
+    @property
+    def offline_unit(self) -> str:
+        """Unit of the offline metric, in all launches."""
+        side = self.launches[0].offline
+        return side.units[side.at(self.offline)]
+
+    def unlike(self, *, better: Better, offline: str = SHARE, online: str | None = None) -> list[Fault]:
+        """Faults of a number in other units than launches have theirs, or with another best direction.
+
+        better, offline : direction and unit of the offline number; online : unit of the online one, if it has one.
+        """
+        sides = [("offline", self.offline, offline, self.offline_unit)]
+        sides += [] if online is None else [("online", self.online, online, self.unit)]
+        faults = [
+            Fault("mixed-units", f"{side} {name} is in {own} here and in {theirs} in the launches", "calibration",
+                  "write the launches of the book as shares of the incumbent")
+            for side, name, own, theirs in sides if own != theirs
+        ]  # fmt: skip
+        if better != ("higher" if self.turns[0] > 0 else "lower"):
+            what = f"of {self.offline} {better} is better here, and not in the launches"
+            faults.append(Fault("mixed-units", what, "calibration", "give one direction to both"))
+        return faults
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

@@ -30,7 +30,7 @@ def usual_words(own: Calibration) -> Iterator[str]:
     found = calibrated(own, "usual", own.turns[0] * x, float(np.sqrt(np.median(own.pairs.var_x))))
     yield f"{own.offline} {sentence(found)}."
     if found.test is not None and not found.is_blind:
-        words = size_words(found.test)
+        words = size_words(found.test, unit=found.unit)
         yield f"{words[0].upper()}{words[1:]}."
 
 

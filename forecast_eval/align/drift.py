@@ -56,7 +56,7 @@ def drift(
     >>> drift(days, [0.01, 0.0, -0.02, -0.02], [0.01, 0.01, 0.01, 0.01]).change.__round__(3)
     -0.044
     """
-    from scipy.stats import t as student
+    from scipy.special import stdtrit
 
     if len(dates) < FEWEST or len(set(dates)) < 2:
         return None
@@ -68,7 +68,7 @@ def drift(
     rest = y - np.average(y, weights=weight) - change * own
     freedom = len(y) - 2
     error = float(np.sqrt((weight * rest**2).sum() / freedom / spread))
-    reach = float(student.ppf((1 + confidence) / 2, freedom)) * error
+    reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     return Drift(change, change - reach, change + reach, len(y), confidence)
 
 

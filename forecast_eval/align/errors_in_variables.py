@@ -53,15 +53,15 @@ class Functional:
         Its variance is slope^2 * var_x + scatter + that of the line at x + var_y - 2 * slope * cov, and the quantile is
         Student's with n - 2 degrees of freedom. With var_y above 0 it is what will be measured, else what is true.
         """
-        from scipy.stats import t as student
+        from scipy.special import stdtr, stdtrit
 
         own = self.line
         mean = own.intercept + own.slope * x
         noise = var_y - 2 * own.slope * cov if var_y > 0 else 0.0
         error = float(np.sqrt(own.slope**2 * var_x + self.scatter + _of_line(own, x) + noise))
-        reach = float(student.ppf((1 + self.confidence) / 2, self.freedom)) * error
+        reach = float(stdtrit(self.freedom, (1 + self.confidence) / 2)) * error
         return Prediction(
-            mean, mean - reach, mean + reach, float(student.cdf(mean / error, self.freedom)), self.confidence
+            mean, mean - reach, mean + reach, float(stdtr(self.freedom, mean / error)), self.confidence
         )
 
 
@@ -75,12 +75,12 @@ def functional(pairs: Pairs, *, confidence: float = 0.9) -> Functional:
 
     Those that were not tested say nothing here: x is taken as it comes, and not as drawn from a distribution.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     own = pairs.complete
     freedom = len(own.x) - 2
     line, scatter = york(own), 0.0
-    upper = _scatter(line, own, float(chi2.ppf(1 - LIMIT, freedom)))
+    upper = _scatter(line, own, float(chdtri(freedom, LIMIT)))
     for _ in range(20):
         before, scatter = scatter, _scatter(line, own, freedom)
         if abs(scatter - before) <= 1e-6 * float(np.median(own.var_y)):
@@ -115,7 +115,7 @@ def _scatter(line: York, pairs: Pairs, wanted: float) -> float:
 
 
 def _credible(value: float, error: float, freedom: int, confidence: float) -> Credible:
-    from scipy.stats import t as student
+    from scipy.special import stdtr, stdtrit
 
-    reach = float(student.ppf((1 + confidence) / 2, freedom)) * error
-    return Credible(value, value - reach, value + reach, float(student.cdf(value / error, freedom)), confidence)
+    reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
+    return Credible(value, value - reach, value + reach, float(stdtr(freedom, value / error)), confidence)

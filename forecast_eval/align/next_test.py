@@ -26,7 +26,7 @@ WEEK = 7
 class NextTest:
     """Units that a test needs, to find an effect at `level`, two-sided, with `power`.
 
-    unit : what is randomised. length : of past tests, in words. effect : what it is to find, a share.
+    unit : what is randomised. length : of past tests, in words. effect : what it is to find, in units of the metric.
     arms : units in (control, treatment) that find `effect`; None where nobody could have as many.
     low_effect, low_arms : the same at the end of the effect's interval that is nearer 0; None where that holds 0, since
         then no test finds every effect in it.

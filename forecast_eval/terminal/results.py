@@ -77,7 +77,7 @@ def show_calibrated(session: Session) -> None:
         names = (f"{one.offline} simulated", f"calibrated ({one.confidence:.0%})", "is better", "a test would take")
         table = table_of("model", *names)
         for own in numbers:
-            simulated, found = signed_words(own.simulated, own.unit), calibrated_words(own)
+            simulated, found = signed_words(own.simulated, own.offline_unit), calibrated_words(own)
             table.add_row(own.model, simulated, found, f"{own.better:.0%}", units_words(own.test))
         table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
         show(table)

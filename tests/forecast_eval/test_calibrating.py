@@ -181,6 +181,18 @@ def test_too_few_launches_are_said_and_stop_nothing(session, cutoff, tmp_path, c
     assert " ".join(capsys.readouterr().out.split()).startswith(f"{said} Past launches: 2 of ")
 
 
+def test_launches_in_currency_calibrate_no_share(session, cutoff, tmp_path):
+    launches = [
+        replace(own, offline=replace(own.offline, values=own.offline.values * 900, units=("EUR",)))
+        for own in past(5, cutoff)
+    ]
+    open_book(tmp_path / "launches.db").add(launches)
+    config = session.config.model_copy(update={"calibration": Calibration()})
+    found = calibrated_run(replace(session, base=tmp_path, config=config), [LONG, "slow"])
+    assert found.numbers == ()
+    assert f"{LONG} is not calibrated: offline profit is in share here and in EUR in the launches." in found.notes
+
+
 @pytest.mark.parametrize(
     ("section", "words"),
     [

@@ -32,11 +32,11 @@ def calibrated(numbers: Sequence[Calibrated], palette: Palette) -> Table:
 
 def _cells(own: Calibrated) -> tuple[Cell, ...]:
     if not math.isfinite(own.value):
-        return (Cell(signed_words(own.simulated, own.unit)), *(Cell(MISSING) for _ in range(4)))
+        return (Cell(signed_words(own.simulated, own.offline_unit)), *(Cell(MISSING) for _ in range(4)))
     standing = "noise" if own.is_blind or own.low <= 0 <= own.high else "gain" if own.better > 1 / 2 else "loss"
-    error = signed_words(own.error, own.unit).removeprefix("+")
+    error = signed_words(own.error, own.offline_unit).removeprefix("+")
     return (
-        Cell(f"{signed_words(own.simulated, own.unit)} \u00b1 {error}"),
+        Cell(f"{signed_words(own.simulated, own.offline_unit)} \u00b1 {error}"),
         Cell(calibrated_words(own), (standing,)),
         Cell(f"{own.better:.0%}"),
         Cell(units_words(own.test)),

@@ -1,3 +1,11 @@
+"""Past launches to study."""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from forecast_eval.align import Deltas, Launch, OnlineTest
 
 
 @pytest.fixture(name="past_launches", scope="session")

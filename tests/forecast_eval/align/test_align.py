@@ -1,6 +1,5 @@
 """The alignment study as one verb: verdicts, what is left out and what is refused, notes, and what is written down."""
 
-import datetime as dt
 import json
 from dataclasses import replace
 
@@ -9,13 +8,12 @@ import pytest
 import yaml
 
 from backtest.faults import InputError
-from forecast_eval.align import Deltas
 from forecast_eval.align.align import align, verdict_of
-from forecast_eval.align.book import open_book
 from forecast_eval.align.credible import Credible
 from forecast_eval.align.findings import as_catalogue, findings_of
 from forecast_eval.align.study_json import as_json
 from forecast_eval.aligning import record, write_study
+from forecast_eval.launch_book import open_book
 from forecast_eval.scores.catalogue import catalogue
 
 
@@ -316,8 +314,3 @@ def test_a_file_that_was_not_written_by_it_is_left_alone(study, book, tmp_path, 
 def test_calibrations_are_shrunk_across_a_group(past):
     found = align(past, offline=["profit"], online=["profit"], by="region")
     assert set(found.calibrations[0].groups) == {"north", "south"}
-
-
-def test_dates_of_the_launches_are_those_of_the_fixture(past):
-    assert past[0].date == dt.date(2025, 1, 6)
-    assert isinstance(past[0].offline, Deltas)

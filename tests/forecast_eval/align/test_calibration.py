@@ -235,3 +235,36 @@ def test_size_without_a_past_test_and_with_odd_shares_is_refused():
     with pytest.raises(InputError) as found:
         size_of_test([launch("1", 0.1, None)], SURE, shares=(0, 1))
     assert [fault.rule for fault in found.value.faults] == ["no-test", "shares"]
+
+
+def test_a_test_of_what_should_fall_is_to_find_a_fall():
+    plain, low = (calibrated(calibrate(own), "new", x, 0.01) for own, x in (
+        (book(14), 0.06), ([turned(own) for own in book(14)], -0.06),
+    ))  # fmt: skip
+    assert plain.low > 0
+    assert (low.value, low.low, low.high) == pytest.approx((-plain.value, -plain.high, -plain.low))
+    assert (low.test.effect, low.test.low_effect) == (low.value, low.high)
+    assert (low.test.arms, low.test.low_arms) == (plain.test.arms, plain.test.low_arms)
+    assert f" finds {100 * low.value:+.1f}% with " in size_words(low.test)
+
+
+def in_euro(side):
+    return replace(side, values=side.values * 1000, covariance=side.covariance * 1e6, units=("EUR",))
+
+
+def test_both_sides_are_told_in_their_own_units():
+    euro = [replace(own, online=in_euro(own.online)) for own in book(14)]
+    found = calibrated(calibrate(euro), "new", 0.06, 0.01)
+    assert (found.offline_unit, found.unit) == ("share", "EUR")
+    assert sentence(found).startswith("simulated +6.0%, after calibration on 14 launches +")
+    assert f" EUR with {found.test.arms[0]} stores an arm" in size_words(found.test, unit=found.unit)
+
+
+def test_a_number_in_another_unit_or_direction_than_the_launches_is_not_calibrated():
+    made = calibrate([replace(own, offline=in_euro(own.offline)) for own in book()])
+    assert made.unlike(better="higher", offline="EUR", online="share") == []
+    assert [fault.what for fault in made.unlike(better="lower", online="EUR")] == [
+        "offline profit is in share here and in EUR in the launches",
+        "online profit is in EUR here and in share in the launches",
+        "of profit lower is better here, and not in the launches",
+    ]
