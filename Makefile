@@ -30,6 +30,9 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/world.py
 	$(BIN)/python benchmarks/online_validity.py --tests 400
 	$(BIN)/python benchmarks/story.py
+	$(BIN)/python benchmarks/align_coverage.py --quick
+	$(BIN)/python benchmarks/align_proxy.py --worlds 5
+	$(BIN)/python benchmarks/replay.py --markets 1
 	@if [ -n "$$FORECAST_EVAL_DATA" ]; then $(BIN)/python benchmarks/m5.py && $(BIN)/python benchmarks/backtest_figures.py; \
 	else echo "left out: benchmarks/m5.py and backtest_figures.py; set FORECAST_EVAL_DATA to the folder that holds m5_two_stores"; fi
 

@@ -1,6 +1,6 @@
 """Who picks a bad proxy: the metric that goes with what was measured, a plug-in correction, or the joint posterior.
 
-    python benchmarks/align_proxy.py [--worlds 60] [--draws 800]
+    python benchmarks/align_proxy.py [--worlds 60] [--draws 800] [--launches 8 14 30]
 
 Of six offline metrics two are good (true correlation .8 and .7 with the online effect, and noisy), two tell nothing,
 and two are traps: what is true of them has nothing to do with the online effect, but their errors share stores and
@@ -103,19 +103,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--worlds", type=int, default=60)
     parser.add_argument("--draws", type=int, default=800)
+    parser.add_argument("--launches", type=int, nargs="+", default=LAUNCHES)
     chosen = parser.parse_args()
     begun = time.perf_counter()
     print(
         f"{chosen.worlds} worlds each; bad metric picked, trap picked, true quality, regret (% of what hindsight earns)"
     )
     lines = []
-    for count in LAUNCHES:
+    for count in chosen.launches:
         results = [one(count, seed, chosen.draws) for seed in range(chosen.worlds)]
         table = {who: np.array([own[who] for own in results], dtype=np.float64) for who in PICKERS}
         for who, own in table.items():
             picks = who in PICKERS[:3]
             bad = f"{own[:, 0].mean():.0%} {own[:, 1].mean():.0%}" if picks else "-"
-            error = own[:, 3].std(ddof=1) / np.sqrt(len(own))
+            error = own[:, 3].std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else np.nan
             regret = f"{own[:, 3].mean():5.0%} +- {error:.0%}"
             print(f"{count:3} launches  {who:10} {bad:>8}  {own[:, 2].mean():5.2f}  {regret}", flush=True)
         saved = (table["ours"][:, 3] - table["composite"][:, 3]).mean()

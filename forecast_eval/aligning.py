@@ -38,9 +38,7 @@ def record(study: Study, book: Book, file: Path, catalogues: Sequence[Path] = ()
 
     Raises InputError for a file that holds anything else than findings.
     """
-    if file.exists() and not file.read_text(encoding="utf-8", errors="replace").startswith(HEAD.splitlines()[0]):
-        refuse([Fault("not-ours", "the file was not written by forecast-eval align --record", str(file),
-                      "name a new file, and list it in score.catalogue behind this one")])  # fmt: skip
+    refuse_foreign(file)
     found = findings_of(study)
     known = catalogue(catalogues)
     defined = {name: line for name, line in found.items() if name in known.metrics or known.at_level(name)}
@@ -49,6 +47,13 @@ def record(study: Study, book: Book, file: Path, catalogues: Sequence[Path] = ()
     for name, line in found.items():
         book.append("finding", name, {"finding": line, "seen": book_rows(study)})
     return tuple(name for name in found if name not in defined)
+
+
+def refuse_foreign(file: Path) -> None:
+    """InputError where a file stands that `record` did not write."""
+    if file.exists() and not file.read_text(encoding="utf-8", errors="replace").startswith(HEAD.splitlines()[0]):
+        refuse([Fault("not-ours", "the file was not written by forecast-eval align --record", str(file),
+                      "name a new file, and list it in score.catalogue behind this one")])  # fmt: skip
 
 
 def book_rows(study: Study) -> Mapping[str, int]:

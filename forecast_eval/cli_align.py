@@ -27,10 +27,12 @@ def align(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """Say which offline metric can be trusted: past launches, promised against measured."""
     from .align.align import align as aligned
     from .aligning import record as recorded
-    from .aligning import write_study
+    from .aligning import refuse_foreign, write_study
     from .launch_book import open_book
     from .terminal.align import show_study
 
+    if record is not None:  # before the study, which takes seconds
+        refuse_foreign(record)
     held = open_book(book)
     launches = held.launches()
     with Bars() as bars:

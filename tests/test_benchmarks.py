@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from forecast_eval.config import config_of
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -79,3 +82,63 @@ def test_the_story_holds_where_each_of_its_parts_does(rows, held):
     story = runpy.run_path(str(FOLDER / "story.py"))
     parts = story["Outcome"](1, lines(*rows)).parts
     assert sum(map(bool, parts.values())) == held
+
+
+def test_intervals_of_alignment_are_counted_in_every_cell():
+    told = output("align_coverage.py", "--quick", "--replicates", "3").splitlines()
+    assert len(told) == 2 + 12 + 1  # head, cells, summary
+    assert sum("selected" in line for line in told[:-1]) == 4
+    assert re.match(r"Alignment: 12 cells of 3; 90 % interval of rho holds it in [\d.]+ % or more", told[-1])
+
+
+def test_every_way_to_pick_a_proxy_is_judged():
+    told = output("align_proxy.py", "--worlds", "1", "--draws", "40", "--launches", "8").splitlines()
+    assert [line.split()[2] for line in told[1:-1]] == ["naive", "plug-in", "ours", "composite", "advised"]
+    assert re.search(r"8: naive (0|100)%, plug-in (0|100)%, ours (0|100)%; composite less than ours [-+]", told[-1])
+
+
+@pytest.fixture
+def past_launches(monkeypatch):
+    """Names of the benchmark that plays markets, which takes minutes each."""
+    monkeypatch.syspath_prepend(FOLDER)
+    return runpy.run_path(str(FOLDER / "past_launches.py"))
+
+
+def test_every_market_has_candidates_of_its_own_and_the_same_ones_again(past_launches):
+    drawn = [past_launches["candidates"](seed) for seed in (1, 2, 1)]
+    assert [len(own) for own in drawn] == [6, 6, 6]
+    assert drawn[0] == drawn[2]
+    assert list(drawn[0].items()) == list(drawn[2].items())
+    assert drawn[0] != drawn[1]
+
+
+def test_every_market_is_a_config(past_launches):
+    for seed in range(1, 13):
+        config = config_of(past_launches["config_of"](seed), "market")
+        assert config.seed == seed
+        assert set(config.online.candidates) == set(config.forecasters) - {config.compare.incumbent}
+
+
+@pytest.mark.usefixtures("past_launches")
+def test_a_wrong_arm_costs_what_it_loses_and_a_metric_without_a_value_is_not_judged():
+    trusted = runpy.run_path(str(FOLDER / "trusted.py"))
+    right, regret = trusted["judged"](np.array([0.2, -0.1, np.nan, 0.3]), np.array([0.05, 0.04, 0.02, -0.03]))
+    assert right.tolist()[:2] == [1.0, 0.0]
+    assert right[3] == 0.0
+    np.testing.assert_allclose(regret, [0.0, 0.04, np.nan, 0.03])
+
+
+def test_a_replay_that_is_what_happened_leaves_doubly_robust_no_error():
+    replay = runpy.run_path(str(FOLDER / "replay.py"))
+    rng = np.random.default_rng(3)
+    old = rng.gamma(5, 20, 12)
+    new = old * rng.normal(1.1, 0.05, 12)
+    arms = [[(old, None), (new, None)]] * 2
+    groups = replay["pairs_of"](old)
+    assert np.bincount(groups).tolist() == [2] * 6
+    treated = replay["drawn"](groups, rng)
+    assert (np.bincount(groups, treated) == 1).all()
+    bench = replay["Bench"](replay["METRICS"]["profit"], arms[0], arms, arms, (old, None), ([], []))
+    sample = replay["Sample"](bench.seen(bench.happened, treated)[0], treated, None, old, None, groups)
+    assert bench.robust(bench.played, sample)[0] == pytest.approx(bench.truth)
+    assert bench.truth == pytest.approx(new.sum() / old.sum() - 1)

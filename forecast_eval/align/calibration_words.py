@@ -34,6 +34,16 @@ def usual_words(own: Calibration) -> Iterator[str]:
         yield f"{words[0].upper()}{words[1:]}."
 
 
+def turned_words(own: Calibration) -> Iterator[str]:
+    """Say where signs change: what is usual has that of the metric, and what is said of the line has not."""
+    names = [name for name, turn in zip((own.offline, own.online), own.turns, strict=True) if turn < 0]
+    if names:
+        yield (
+            f"That has the sign of {' and '.join(dict.fromkeys(names))}, of which lower is better; below, as in "
+            "charts, higher is better on both sides."
+        )
+
+
 def held_words(own: Calibration) -> str:
     """Say how many launches lay where the others foretold."""
     of = len(own.left_out)

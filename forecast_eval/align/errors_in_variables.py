@@ -60,9 +60,7 @@ class Functional:
         noise = var_y - 2 * own.slope * cov if var_y > 0 else 0.0
         error = float(np.sqrt(own.slope**2 * var_x + self.scatter + _of_line(own, x) + noise))
         reach = float(stdtrit(self.freedom, (1 + self.confidence) / 2)) * error
-        return Prediction(
-            mean, mean - reach, mean + reach, float(stdtr(self.freedom, mean / error)), self.confidence
-        )
+        return Prediction(mean, mean - reach, mean + reach, float(stdtr(self.freedom, mean / error)), self.confidence)
 
 
 def functional(pairs: Pairs, *, confidence: float = 0.9) -> Functional:

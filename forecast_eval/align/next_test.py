@@ -64,7 +64,7 @@ def size_of_test(
 
     launches : past ones; the noise is the median of what their tests of the most usual unit show. A test with n_c and
         n_t units whose lift has the error e has noise e / sqrt(1 / n_c + 1 / n_t).
-    found : the calibrated effect; its median is to be found, and the end of its interval nearer 0.
+    found : the calibrated effect; its mean is to be found, and the end of its interval nearer 0.
     shares : of control and treatment in the units, in any scale.
 
     With noise s, effect d, a share w of the units in treatment and large arms, N units are needed:

@@ -82,7 +82,7 @@ class Pairs:
             return
         for name, own in (("offline", self.x[both]), ("online", self.y[both])):
             if np.ptp(own) == 0:
-                what = f"all {int(both.sum())} {name} differences are {own[0]:g}"
+                what = f"all {int(both.sum())} {name} differences are the same number"
                 yield Fault("zero-variance", what, name, "leave the metric out: what never varies explains nothing")
         variances = np.concatenate([self.var_x, self.var_y[both]])
         if not (np.isfinite(variances).all() and (variances > 0).all()):

@@ -107,8 +107,15 @@ def decisions_of(joint: Joint, online: str) -> Decisions:
 
 
 def _stake(launch: Launch, online: str) -> float:
-    """What a share of 1 of the online metric is worth in the stores of the test [currency per period]."""
-    if launch.online is None or launch.test is None or online not in launch.online.names:
+    """What a share of 1 of the online metric is worth in the stores of the test [currency per period].
+
+    NaN where the metric is no money by its name in the catalogue: a rate times stores is worth nothing.
+    """
+    from ..scores.catalogue import key_figures
+
+    known = key_figures().get(online)
+    if launch.online is None or launch.test is None or online not in launch.online.names or known is None:
         return np.nan
     at = launch.online.at(online)
-    return float(launch.online.base[at]) * sum(launch.test.units) if launch.online.units[at] == SHARE else np.nan
+    money = launch.online.units[at] == SHARE and known.unit.startswith("currency")
+    return float(launch.online.base[at]) * sum(launch.test.units) if money else np.nan

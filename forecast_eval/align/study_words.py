@@ -64,7 +64,8 @@ def headlines(study: Study, online: str) -> Iterator[str]:
     else:
         least, most = min((a.tested for a in own), default=0), max((a.tested for a in own), default=0)
         count = f"{least} to {most}" if least < most else f"{most}"
-        yield f"No offline number can be trusted for {online} yet: insufficient evidence, {count} launches."
+        why = "insufficient evidence" if unclear or not misleading else "all that were measured mislead"
+        yield f"No offline number can be trusted for {online} yet: {why}, {count} launches."
     if trusted[1:]:
         yield f"Trusted as well: {_correlations(study, trusted[1:])}."
     if misleading:

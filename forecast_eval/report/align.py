@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..align.calibration_words import drift_words, held_words, line_words, usual_words
+from ..align.calibration_words import drift_words, held_words, line_words, turned_words, usual_words
 from ..align.deltas import SHARE
 from ..align.drift import drift_of
 from ..align.study_words import (
@@ -124,7 +124,11 @@ def _calibration_charts(own: Calibrated) -> dict[str, Spec | None]:
 def _calibrated(study: Study, own: Calibration, key: str) -> Calibrated:
     drift = drift_words(drift_of(own), unit=own.unit)
     return Calibrated(
-        key, title_of(study, own.offline), (*usual_words(own), held_words(own), line_words(own)), drift, own
+        key,
+        title_of(study, own.offline),
+        (*usual_words(own), *turned_words(own), held_words(own), line_words(own)),
+        drift,
+        own,
     )
 
 

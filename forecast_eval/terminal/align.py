@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..align.calibration_words import drift_words, held_words, usual_words
+from ..align.calibration_words import drift_words, held_words, turned_words, usual_words
 from ..align.drift import drift_of
 from ..align.study_words import (
     advice_words,
@@ -41,7 +41,7 @@ def show_study(study: Study) -> None:
         for composite in (own for own in study.composites if own.online == online):
             say(wrapped(f"composite: {advice_words(composite)}"))
         for own in (own for own in study.calibrations if own.online == online):
-            said = (*usual_words(own), held_words(own), drift_words(drift_of(own), unit=own.unit))
+            said = (*usual_words(own), *turned_words(own), held_words(own), drift_words(drift_of(own), unit=own.unit))
             for line in said:
                 say(wrapped(f"calibration: {line}"))
     for note in notes_of(study):

@@ -249,7 +249,8 @@ def test_a_test_of_what_should_fall_is_to_find_a_fall():
 
 
 def in_euro(side):
-    return replace(side, values=side.values * 1000, covariance=side.covariance * 1e6, units=("EUR",))
+    euro = side.values * 1000  # noqa: PD011 - no frame
+    return replace(side, values=euro, covariance=side.covariance * 1e6, units=("EUR",))
 
 
 def test_both_sides_are_told_in_their_own_units():

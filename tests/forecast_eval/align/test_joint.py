@@ -79,9 +79,9 @@ def many(launches, *, chains, keep, seed):
 
 
 def test_draws_agree_with_the_prior_weighted_by_the_likelihood():
-    joint = many(small_book(), chains=32, keep=300, seed=4)
-    sigma, mean, weight = weighted_prior(joint.data, np.random.default_rng(5), 100_000)
-    assert 1 / (weight**2).sum() > 1500
+    joint = many(small_book(), chains=32, keep=200, seed=4)
+    sigma, mean, weight = weighted_prior(joint.data, np.random.default_rng(5), 60_000)
+    assert 1 / (weight**2).sum() > 900
     spread = np.sqrt(np.diagonal(sigma, axis1=1, axis2=2))
     ours = np.sqrt(np.diagonal(joint.draws.sigma, axis1=1, axis2=2))
     for one, other in ((0, 2), (1, 2), (0, 1)):
@@ -108,7 +108,7 @@ def test_one_metric_gives_the_interval_of_the_grid():
 def test_without_a_test_is_what_a_fresh_posterior_says():
     """Weights stand for a book in which the launch was not tested: its prediction and the correlations."""
     launches = book(np.random.default_rng(3), 8, np.diag([4.0, 4.0, 3.0]) * 1e-4 + 2e-4, np.array([0.01, 0.02, 0.02]))
-    joint = many(launches, chains=16, keep=250, seed=6)
+    joint = many(launches, chains=8, keep=250, seed=6)
     for k in (0, 5):
         held = joint.without(np.array([k]))
         assert held.draws is joint.draws
@@ -124,7 +124,7 @@ def test_without_a_test_is_what_a_fresh_posterior_says():
 
 
 def test_what_is_expected_ahead_is_the_mean_of_effects_that_no_test_has_seen():
-    joint = many(small_book(), chains=32, keep=200, seed=1)
+    joint = many(small_book(), chains=32, keep=120, seed=1)
     assert joint.draws.effects[:, 4, 0].mean() == pytest.approx(joint.draws.ahead[:, 4, 0].mean(), abs=0.05)
 
 
@@ -157,9 +157,9 @@ def test_several_online_metrics_are_drawn_together():
         own = launch(f"l{k}", [x], [0.004], 0.0, day=k)
         online = Deltas.of(["revenue", "waste"], [revenue, waste], np.diag([1e-5, 1e-5]), better=["higher", "lower"])
         found.append(Launch(own.name, "new", "old", own.judged, "launched", own.offline, online, None, own.test))
-    joint = sample(found, ["revenue", "waste"], draws=800, seed=1)
+    joint = sample(found, ["revenue", "waste"], draws=400, seed=1)
     assert np.median(joint.correlations("revenue")) > 0.4 > np.median(joint.correlations("waste"))
-    assert joint.draws.effects.shape == (800, 10, 2)
+    assert joint.draws.effects.shape == (400, 10, 2)
 
 
 def test_a_copy_is_named():
@@ -175,7 +175,7 @@ def test_a_combination_is_named_with_all_its_parts():
     rows = [launch(f"l{k}", [0.01 * k, 0.02 - k, 0.03 * k**2, 0.1 * k], covariance, 0.02 * k, day=k) for k in range(4)]
     with pytest.raises(InputError, match="error of m3 is a combination of those of m0, m1; leave") as raised:
         observed(rows, ["profit"])
-    assert len(raised.value.faults) == 4
+    assert [own.place for own in raised.value.faults] == ["launch 'l0' and 3 more"]
 
 
 def test_nearly_collinear_metrics_are_drawn():
@@ -194,7 +194,7 @@ def test_nearly_collinear_metrics_are_drawn():
     (lambda rows: [*rows, rows[0]], "launch 'l0' stands 2 times"),
     (lambda rows: [*rows[:3], launch("x", [0.1, 0.2], [0.1, 0.1], 0.1, units=["EUR", "share"])],
      "offline m0 is given in different units: EUR and share"),
-    (lambda _: [launch(f"l{k}", [0.03, 0.01 * k], [0.1, 0.1], 0.01 * k) for k in range(3)], "differences are 0.03"),
+    (lambda _: [launch(f"l{k}", [0.03, 0.01 * k], [0.1, 0.1], 0.01 * k) for k in range(3)], "differences are the same"),
 ])  # fmt: skip
 def test_bad_books_are_refused(spoil, said):
     with pytest.raises(InputError, match=said):

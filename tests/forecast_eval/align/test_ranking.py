@@ -1,6 +1,7 @@
 """Ranking of offline metrics: probabilities, signs, regret, sizes."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +129,15 @@ def test_money_is_share_times_control_times_stores(ranking):
     own = ranking.metrics[0].regret
     assert own.priced == own.decisions
     assert own.money.value == pytest.approx(own.loss.value * 250 * 22)
+
+
+def test_what_is_no_money_is_worth_none():
+    def renamed(own):
+        side = own.online and replace(own.online, names=("stockout_rate",))
+        return replace(own, online=side)
+
+    other = sample([renamed(own) for own in book(8)], "stockout_rate", draws=80, seed=3)
+    assert rank(other).metrics[0].regret.money is None
 
 
 def test_shared_noise_is_not_taken_for_quality():

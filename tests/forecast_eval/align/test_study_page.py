@@ -12,7 +12,7 @@ import pytest
 
 from forecast_eval.align import Deltas, Launch, OnlineTest, Pairs, pairs_of
 from forecast_eval.align.calibration import calibrate
-from forecast_eval.align.calibration_words import drift_words, held_words
+from forecast_eval.align.calibration_words import drift_words, held_words, line_words, turned_words, usual_words
 from forecast_eval.align.composite import compose
 from forecast_eval.align.credible import Credible
 from forecast_eval.align.curve import curve_of
@@ -24,7 +24,7 @@ from forecast_eval.align.ranking import rank
 from forecast_eval.align.study import Alignment, Study
 from forecast_eval.align.study_json import as_json
 from forecast_eval.align.study_words import headlines, in_order
-from forecast_eval.report.align import charts_of, parts_of, write_study_page
+from forecast_eval.report.align import write_study_page
 from forecast_eval.report.align_rows import gap_rows, launch_rows
 from forecast_eval.terminal.align import show_study
 
@@ -75,10 +75,6 @@ def study():
 @pytest.fixture(scope="module")
 def page(study, tmp_path_factory):
     return write_study_page(study, tmp_path_factory.mktemp("study") / "study.html")
-
-
-def charts(study):
-    return {name: spec for part in parts_of(study) for name, spec in charts_of(study, part).items()}
 
 
 def test_a_point_is_a_tested_launch_and_a_tick_one_that_was_not(study):
@@ -139,12 +135,34 @@ def test_what_misleads_is_named_with_its_correlation(study):
     )
 
 
-def test_the_page_asks_nobody_and_hostile_names_stay_inert(study, page, read_page):
+def test_where_every_number_misleads_the_evidence_is_not_called_insufficient(study):
+    backwards = replace(study.alignments[0], verdict="misleads", rho=Credible(-0.8, -0.95, -0.3, 0.01))
+    said = list(headlines(replace(study, alignments=(backwards,)), "profit"))
+    assert said[0] == "No offline number can be trusted for profit yet: all that were measured mislead, 9 launches."
+
+
+def test_where_lower_is_better_it_is_said_which_sentences_are_turned():
+    def backwards(side):
+        return side if side is None else replace(side, values=-side.values, better=("lower",))
+
+    plain = [replace(own, offline=own.offline.only(["profit"]), online=own.online and own.online.only(["profit"]),
+                     cross=None) for own in launches()]  # fmt: skip
+    made, other = (calibrate(own) for own in (
+        plain, [replace(k, offline=backwards(k.offline), online=backwards(k.online)) for k in plain],
+    ))  # fmt: skip
+    assert list(turned_words(made)) == []
+    assert next(iter(turned_words(other))).startswith("That has the sign of profit, of which lower is better; below")
+    assert "simulated +" in next(usual_words(made))
+    assert "simulated -" in next(usual_words(other))
+    assert line_words(made) == line_words(other)
+
+
+def test_the_page_asks_nobody_and_hostile_names_stay_inert(page, read_page):
     elements = read_page(page.read_text(encoding="utf-8"))
     assert elements.count("img") == 0
     loaded = [own.get("src") or own.get("href") for _, own in elements.tags]
     assert all(address is None or address.startswith(("#", "data:")) for address in loaded)
-    assert len(elements.blocks) == sum(spec is not None for spec in charts(study).values()) == 8
+    assert len(elements.blocks) == 8
 
 
 def test_the_same_study_gives_the_same_bytes(study, page, tmp_path):
