@@ -44,7 +44,12 @@ def align(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if record is not None:
         lacking = recorded(study, held, record, catalogue or [])
         if lacking:
-            complain(wrapped(f"note: no catalogue defines {', '.join(lacking)}: in the book alone"), "yellow")
+            complain(
+                wrapped(
+                    f"note: no catalogue defines {', '.join(lacking)}; what was found of it stands in the book alone"
+                ),
+                "yellow",
+            )
         say(wrapped(f"Findings: {record} and {held.where}"))
     if out is not None:
         say(f"Study: {' and '.join(map(str, write_study(study, out)))}")

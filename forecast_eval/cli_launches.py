@@ -55,6 +55,7 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option of the command
     are shares unless unit says otherwise: 0.031 is 3.1 %.
     """
     from .launch_book import open_book
+    from .terminal.launches import percent_words
 
     held = open_book(book)
     options = {
@@ -63,6 +64,9 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option of the command
     }  # fmt: skip
     launches = _of(what, {key: value for key, value in options.items() if value})
     entries = held.correct(launches) if correct else held.add(launches)
+    odd = percent_words(launches)
+    if odd:
+        complain(wrapped(odd), "yellow")
     for entry in entries:
         replaced = "" if entry.replaces is None else f", in place of row {entry.replaces}"
         say(f"Row {entry.sequence}: {entry.name}{replaced}")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LEFT_OUT = frozenset({"few-launches", "zero-variance"})
 """Rules whose faults leave a pair of metrics out with a note, unless somebody asked for it."""
-SELECTION = "{count} of {all} candidates were not tested: they count by what they promised offline"
+SELECTION = "{count} of {all} candidates not tested: they count by what they promised offline"
 
 
 def align(  # noqa: PLR0913 - each is a choice of the study
@@ -151,7 +151,10 @@ def _calibrations(
         for own in same
     ]
     if not same:
-        notes.append("nothing is calibrated: no metric stands on both sides under one name")
+        notes.append(
+            "nothing is calibrated: no metric stands on both sides under one name; call what was simulated as what was "
+            "measured"
+        )
     return tuple(own for own in made if own is not None)
 
 

@@ -53,7 +53,7 @@ def doubt_words(own: Calibrated) -> str:
         return "insufficient evidence that the simulated number says more than the mean of past launches"
     if own.rho_high < 0:
         return f"past launches came out the worse, the better {own.offline} was promised to be"
-    return "which cannot be told from 0" if own.low <= 0 <= own.high else ""
+    return "it cannot be told from 0" if own.low <= 0 <= own.high else ""
 
 
 def size_words(test: NextTest | None, *, unit: str = SHARE) -> str:
@@ -76,7 +76,7 @@ def size_words(test: NextTest | None, *, unit: str = SHARE) -> str:
     odds = f"({100 * test.power:.0f} % power at {100 * test.level:.0f} %)"
     said = f"a test of {test.length} finds {effect} with {arms_words(test.arms, test.unit)} {odds}"
     if test.low_effect is None:
-        return f"{said}; no test finds every effect of the interval, which holds 0"
+        return f"{said}; the interval holds 0, and no test finds an effect however small"
     return f"{said}, and {signed_words(test.low_effect, unit)} with {arms_words(test.low_arms, test.unit)}"
 
 

@@ -266,7 +266,11 @@ def _unusable(launches: Sequence[Launch], by: str | None, method: Method, confid
     known = sorted({name for launch in launches for name in launch.groups})
     for launch in launches:
         if by not in launch.groups:
-            fix = nearest(by, known) if known else "add launches with --group, or leave by out"
+            fix = (
+                nearest(by, known)
+                if known and by not in known
+                else "say it with launches add --correct, or leave by out"
+            )
             yield Fault("no-group", f"it has no {by}", f"launch {launch.name!r}", fix)
 
 

@@ -28,7 +28,7 @@ def usual_words(own: Calibration) -> Iterator[str]:
     ahead = own.pairs.x[own.pairs.x > 0]
     x = float(np.median(ahead if len(ahead) else own.pairs.x))
     found = calibrated(own, "usual", own.turns[0] * x, float(np.sqrt(np.median(own.pairs.var_x))))
-    yield f"{own.offline} {sentence(found)}."
+    yield f"A usual promise: {own.offline} {sentence(found)}."
     if found.test is not None and not found.is_blind:
         words = size_words(found.test, unit=found.unit)
         yield f"{words[0].upper()}{words[1:]}."

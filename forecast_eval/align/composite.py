@@ -140,7 +140,8 @@ def _advice(
 ) -> tuple[Advice, str]:
     """Advice, and why: a composite must be shown to foretell better than every metric that it competes with."""
     rivals = [row for row in rows[1:] if row is not None]
-    said = " and ".join(f"{_percent(row.gain)} than {_named(row)}" for row in rivals)
+    rivals = rivals[:1] if len(rivals) > 1 and {name for name, _ in rivals[0].chosen} == {rivals[1].name} else rivals
+    said = " and ".join(f"{_percent(row.gain)} than that of {_named(row)}" for row in rivals)
     name, own = alone
     if quality.low > 0 and all(row.gain.low > 0 for row in rivals):
         return (
@@ -159,7 +160,7 @@ def _advice(
 
 
 def _named(row: CrossFitted) -> str:
-    return f"{row.name} ({row.chosen[0][0]})" if row.chosen else row.name
+    return f"the {row.name} ({row.chosen[0][0]})" if row.chosen else row.name
 
 
 def _range(own: Credible) -> str:

@@ -47,7 +47,7 @@ def _parts(found: Sequence[Alignment]) -> Iterator[str]:
 
 
 def _of_one(own: Alignment) -> str:
-    return f"{own.online} ({own.rho.value:.2f}, {own.rho.low:.2f} to {own.rho.high:.2f})"
+    return f"{own.online} ({own.rho.value:z.2f}, {own.rho.low:z.2f} to {own.rho.high:z.2f})"
 
 
 def as_catalogue(findings: Mapping[str, str]) -> str:

@@ -106,7 +106,7 @@ class _Block:
             "name": self.name,
             "candidate": said["candidate"] or self.name, "incumbent": said["incumbent"] or "incumbent",
             "judged": said["judged"] or _day_before(start, tested=tested),
-            "decision": said["decision"] or ("launched" if tested else "not tested"),
+            "decision": (said["decision"] or ("launched" if tested else "not tested")).replace("-", " "),
             "offline": self._side("offline"), "online": self._side("online") if tested else None,
             "test": test if tested else None, "groups": {name: said[name] for name in groups},
             "source": {"file": self.file.source, "launch": self.name},

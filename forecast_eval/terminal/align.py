@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from ..align.study import Study
 
 
+LEGEND = (
+    "In the tables every metric is turned so that higher is better. Correlation, slope: of true differences. Quality: "
+    "correlation of the number, as it would be measured next, with the true effect. Same sign: as measured. Lost: a "
+    "decision, against hindsight, by launching what this metric calls better."
+)
+
+
 def show_study(study: Study) -> None:
     """Print all of it."""
     for online in online_names(study):
@@ -44,6 +51,7 @@ def show_study(study: Study) -> None:
             said = (*usual_words(own), *turned_words(own), held_words(own), drift_words(drift_of(own), unit=own.unit))
             for line in said:
                 say(wrapped(f"calibration: {line}"))
+    say(wrapped(LEGEND))
     for note in notes_of(study):
         say(wrapped(f"note: {note}"))
 

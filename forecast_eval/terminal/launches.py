@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..align.deltas import SHARE
 from .console import table_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ..launch_book.chain import Entry
 
 MONEY = "profit"
+HUGE = 0.25
+"""Standard error of a share above which it looks like percent."""
 
 
 def listed(launches: Sequence[Launch]) -> tuple[Table, str]:
@@ -43,6 +46,25 @@ def listed(launches: Sequence[Launch]) -> tuple[Table, str]:
         if name != "date":
             column.justify, column.no_wrap, column.overflow = "left", name == "decision", "fold"
     return table, f"Differences{metric and f' in {metric}'} to {incumbent or 'the incumbent'}, with standard errors."
+
+
+def percent_words(launches: Sequence[Launch]) -> str:
+    """Say of which launches the shares look like percent, all of their standard errors being huge; else nothing."""
+    odd = [launch.name for launch in launches if min(_errors(launch), default=0.0) > HUGE]
+    if not odd:
+        return ""
+    more = f" and {len(odd) - 1} more" if odd[1:] else ""
+    return (
+        f"note: {odd[0]!r}{more}: every standard error is above {HUGE:.0%} of the incumbent; deltas and errors are "
+        "shares, and 3.1 % is written 0.031: if these are percent, add them again with --correct"
+    )
+
+
+def _errors(launch: Launch) -> Iterator[float]:
+    """Standard errors of both sides that are shares."""
+    for side in (launch.offline, launch.online):
+        if side is not None:
+            yield from (side.error(name) for k, name in enumerate(side.names) if side.units[k] == SHARE)
 
 
 def telling(launch: Launch) -> str:
@@ -94,7 +116,7 @@ def _differences(side: str, deltas: Deltas) -> Table:
     table = table_of(side, "difference", "error", "unit", "better", "incumbent")
     for k, name in enumerate(deltas.names):
         base = "" if np.isnan(deltas.base[k]) else f"{deltas.base[k]:,.6g}"
-        share = deltas.units[k] == "share"
+        share = deltas.units[k] == SHARE
         value, error = deltas.values[k], deltas.error(name)
         numbers = (f"{value:+.2%}", f"{error:.2%}") if share else (f"{value:+,.6g}", f"{error:,.6g}")
         table.add_row(Text(name), *numbers, Text(deltas.units[k]), deltas.better[k], base)
@@ -109,6 +131,6 @@ def _figure(side: Deltas | None, metric: str) -> str:
     if side is None or metric not in side.names:
         return "-"
     value, error = side.value(metric), side.error(metric)
-    if side.units[side.at(metric)] == "share":
+    if side.units[side.at(metric)] == SHARE:
         return f"{100 * value:+.1f} ± {100 * error:.1f} %"
     return f"{value:+,.4g} ± {error:,.2g}"

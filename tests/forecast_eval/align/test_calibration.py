@@ -214,7 +214,7 @@ def test_unequal_arms_need_more_units_in_all():
 def test_an_interval_that_holds_zero_has_no_size_for_its_low_end():
     found = size_of_test(book(), replace(SURE, low=-0.004))
     assert (found.low_effect, found.low_arms) == (None, None)
-    assert "which holds 0" in size_words(found)
+    assert "the interval holds 0" in size_words(found)
 
 
 def test_a_test_that_nobody_can_make_is_called_so():

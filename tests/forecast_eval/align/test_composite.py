@@ -106,7 +106,7 @@ def test_weights_shrink_where_nobody_knows_their_sign():
 def test_no_launch_is_foretold_by_its_own_test():
     """What was measured of a launch moves its own prediction hardly, and those of the others."""
     plain, jumped = (
-        sample(book(HALVES, [0.006, 0.009, 0.02], 10, 5, jump=jump), "profit", draws=1600, seed=2)
+        sample(book(HALVES, [0.006, 0.009, 0.02], 10, 5, jump=jump), "profit", draws=800, seed=2)
         for jump in (0.0, 0.06)
     )
     one, other = foretell(plain, "profit"), foretell(jumped, "profit")

@@ -60,6 +60,14 @@ def test_launches_are_added_listed_and_shown_within_100_columns(call):
         assert text in out
 
 
+def test_shares_that_look_like_percent_are_added_with_a_note_that_names_the_launch(call, folder):
+    (folder / "past.csv").write_text(TABLE.replace("-0.2,0.01,,trees", "0.4,0.3,,trees"))
+    code, out, err = call("launches", "add", "past.csv")
+    assert (code, out.count("Row ")) == (0, 2)
+    assert " ".join(err.split()).startswith(f"note: {HELD!r}: every standard error is above 25%")
+    assert "spring" not in err
+
+
 def test_names_in_square_brackets_are_shown_as_they_are(call, folder):
     (folder / "past.csv").write_text(TABLE.replace("spring", "[red]").replace(",region", ",[i]"))
     call("launches", "add", "past.csv")

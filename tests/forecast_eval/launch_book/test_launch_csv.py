@@ -55,6 +55,11 @@ def test_what_is_not_said_of_a_launch_is_as_documented(read):
     assert (held.candidate, held.incumbent, dict(held.groups)) == ("held", "incumbent", {})
 
 
+def test_a_decision_may_be_written_as_on_the_command_line(read):
+    (held,) = read("held,offline,waste,0.2,0.05,,,,,,2026-03-01,not-tested,,,,,,")
+    assert held.decision == "not tested"
+
+
 def test_rows_of_a_launch_need_not_stand_together(read):
     first, *others = SPRING.splitlines()
     spring, held = read(first, HELD, *others)
