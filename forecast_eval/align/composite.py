@@ -11,7 +11,8 @@ from backtest.faults import Fault, nearest, refuse
 
 from .credible import Credible
 from .held_out import CrossFitted, judged
-from .joint import credible, qualities
+from .joint import credible
+from .proxy_quality import proxy_qualities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def compose(joint: Joint, online: str | None = None, *, money: str | None = None
     drawn = np.asarray(np.linalg.solve(inside, cross)[..., 0], dtype=np.float64)  # [draw, metric]
     rows = judged(joint, online, money, confidence)
     quality = _quality(drawn.mean(axis=0), inside, joint.draws.sigma[:, :, at], confidence)
-    advice, verdict = _advice(rows, quality, _alone(joint, at, money, confidence))
+    advice, verdict = _advice(rows, quality, _alone(joint, online, money, confidence))
     return Composite(
         online, data.units[at], confidence, len(data.launches), int(data.seen[:, at].sum()),
         _weights(joint, drawn * data.scale[at], confidence), _intercept(joint, drawn, at), quality, *rows, advice,
@@ -123,9 +124,10 @@ def _quality(weights: Floats, inside: Floats, sigma: Floats, confidence: float) 
     return credible(sigma[:, : len(weights)] @ weights / spread, confidence)
 
 
-def _alone(joint: Joint, at: int, money: str | None, confidence: float) -> tuple[str, Credible]:
+def _alone(joint: Joint, online: str, money: str | None, confidence: float) -> tuple[str, Credible]:
     """Single metric to use, with its quality: money, unless its sign is open or another is shown to be better."""
-    names, quality = joint.data.offline, qualities(joint.draws.sigma, at, np.diag(joint.data.typical))
+    names, scale = joint.data.offline, joint.data.scale[: len(joint.data.offline)]
+    quality = proxy_qualities(joint, online, np.diag(joint.data.typical) * scale**2)[:, 0]
     best = int(np.median(quality, axis=0).argmax())
     own = best if money is None else names.index(money)
     found = credible(quality[:, own], confidence)

@@ -29,6 +29,8 @@ DRAWS = 1600
 """States that are kept, of all chains together."""
 LOUD = 1.05
 """Split R-hat above which a note says that the chains disagree."""
+ENOUGH = 3
+"""Tested launches for each metric below which a note says that the prior tells much."""
 FEWEST_EFFECTIVE = 100
 """Effective draws below which launches are left out by drawing anew, and not by weighting draws."""
 
@@ -64,6 +66,10 @@ class Joint:
         """What to be careful about."""
         gone = ", ".join(self.data.left_out)
         few = (f"left out, for fewer than 3 tested launches have it: {gone}",) if gone else ()
+        metrics, tested = len(self.data.offline), int(self.data.seen[:, len(self.data.offline)].sum())
+        if metrics > 1 and tested < ENOUGH * metrics:
+            what = f"{metrics} metrics and {tested} tested launches: regret, true signs and the composite"
+            few = (*few, f"{what} rest on the prior as much as on launches; name fewer metrics")
         loud = f"chains of the joint posterior disagree: split R-hat {self.r_hat:.2f}; draw more"
         return (*few, loud) if self.r_hat > LOUD else few
 

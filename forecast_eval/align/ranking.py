@@ -11,6 +11,7 @@ from backtest.faults import Fault, nearest, refuse
 
 from .jeffreys import jeffreys
 from .joint import credible, qualities
+from .proxy_quality import proxy_qualities
 from .regret import decisions_of
 
 if TYPE_CHECKING:
@@ -131,9 +132,8 @@ def rank(
     """
     online = joint.data.online[0] if online is None else online
     errors = _errors(joint, noise or {})
-    names, at = joint.data.offline, joint.at(online)
-    variances = (errors / joint.data.scale[: len(names)]) ** 2
-    quality = np.stack([qualities(joint.draws.sigma, at, variances / size) for size in SIZES], axis=1)
+    names = joint.data.offline
+    quality = proxy_qualities(joint, online, errors**2, SIZES)
     now = quality[:, SIZES.index(1.0)]  # [draw, metric]
     order = np.argsort(-np.median(now, axis=0), kind="stable")
     tables = _by_size(quality[..., order], tuple(names[k] for k in order), confidence)

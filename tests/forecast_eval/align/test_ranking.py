@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from backtest.faults import InputError
-from forecast_eval.align import Deltas, Launch, OnlineTest
+from forecast_eval.align import Deltas, Launch, OnlineTest, pairs_of
 from forecast_eval.align.joint import sample
+from forecast_eval.align.posterior import posterior
+from forecast_eval.align.proxy_quality import proxy_qualities
 from forecast_eval.align.ranking import SIZES, rank
 from forecast_eval.align.regret import Decisions
 
@@ -74,10 +76,34 @@ def test_the_best_metric_depends_on_the_size_of_the_next_evaluation(joint):
     assert sizes.winners()[-1] == "strong"
 
 
+def test_each_quality_is_as_sure_as_its_pair(joint, ranking):
+    for own in ranking.metrics:
+        pairs, _ = pairs_of(joint.data.launches, own.name, "profit")
+        pair = posterior(pairs).quality(own.error**2)
+        assert (own.quality.value, own.quality.low, own.quality.high) == pytest.approx(
+            (pair.value, pair.low, pair.high), abs=0.004
+        )
+
+
 def test_without_noise_quality_is_the_correlation_of_what_is_true(joint, ranking):
-    rho = np.median(joint.correlations("profit"), axis=0)
-    at = [joint.data.offline.index(name) for name in ranking.names]
-    assert ranking.by_size.quality[-1] == pytest.approx(rho[at])
+    for place, name in enumerate(ranking.names):
+        pairs, _ = pairs_of(joint.data.launches, name, "profit")
+        assert ranking.by_size.quality[-1][place] == pytest.approx(posterior(pairs).quality(0.0).value, abs=0.004)
+
+
+def test_of_near_copies_the_joint_posterior_knows_which_is_better():
+    rng, found = np.random.default_rng(2), []
+    for k in range(24):
+        true = 0.03 * rng.standard_normal()
+        shown = true + 0.01 * rng.standard_normal()
+        found.append(launch(f"l{k}", [shown + 0.012 * rng.standard_normal(), shown], np.eye(2) * 1e-6, true, day=k))
+    own = sample(found, "profit", draws=400, seed=3)
+    weak, strong = proxy_qualities(own, "profit", np.array([1e-6, 1e-6]))[:, 0].T
+    assert np.quantile(weak, 0.95) > np.quantile(strong, 0.05)  # the intervals by themselves overlap
+    together = (strong > weak).mean()
+    apart = (strong[:, None] > weak).mean()
+    assert together > apart + 0.02
+    assert np.corrcoef(weak.argsort().argsort(), strong.argsort().argsort())[0, 1] > 0.3
 
 
 def test_a_larger_evaluation_is_never_worse(ranking):
