@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHAINS = 4
 BURN = 100
 """States of each chain that are forgotten."""
-DRAWS = 1600
+DRAWS = 1200
 """States that are kept, of all chains together."""
 LOUD = 1.05
 """Split R-hat above which a note says that the chains disagree."""
