@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from backtest.faults import Fault, refuse
+from backtest.faults import Fault, InputError, refuse
 
 from .align.findings import HEAD, as_catalogue, findings_of
 from .align.study_json import as_json
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .align.study import Study
     from .launch_book import Book
+    from .scores.catalogue import Catalogue
 
 
 def write_study(study: Study, folder: Path) -> tuple[Path, Path]:
@@ -41,7 +42,7 @@ def record(study: Study, book: Book, file: Path, catalogues: Sequence[Path] = ()
     refuse_foreign(file)
     found = findings_of(study)
     known = catalogue(catalogues)
-    defined = {name: line for name, line in found.items() if name in known.metrics or known.at_level(name)}
+    defined = {name: line for name, line in found.items() if _defines(known, name)}
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, as_catalogue(defined))
     for name, line in found.items():
@@ -54,6 +55,13 @@ def refuse_foreign(file: Path) -> None:
     if file.exists() and not file.read_text(encoding="utf-8", errors="replace").startswith(HEAD.splitlines()[0]):
         refuse([Fault("not-ours", "the file was not written by forecast-eval align --record", str(file),
                       "name a new file, and list it in score.catalogue behind this one")])  # fmt: skip
+
+
+def _defines(known: Catalogue, name: str) -> bool:
+    try:
+        return name in known.metrics or known.at_level(name) is not None
+    except InputError:  # a metric from elsewhere, at a level that the catalogue's cannot have
+        return False
 
 
 def book_rows(study: Study) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from .cli_align import align
+from .cli_align import align, replay
 from .cli_launches import app as launches_app
 from .terminal.console import Bars, complain, say, show, table_of, wrapped
 from .terminal.faults import show_faults, show_rules, warn
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(launches_app)
 app.command()(align)
+app.command()(replay)
 
 Target = Annotated[Path, typer.Argument(help="YAML config, or the directory of a run.", show_default=False)]
 ConfigFile = Annotated[Path, typer.Argument(help="YAML config.", show_default=False)]
@@ -305,26 +306,6 @@ def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
         say(f"Comparison: {' and '.join(map(str, write_comparison(comparison, out)))}")
     if comparison.is_refused:
         raise typer.Exit(REFUSED)
-
-
-@app.command()
-def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    run: Annotated[Path, typer.Argument(help="Directory of a run that judges the weeks of the test.")],
-    outcomes: Annotated[Path, typer.Argument(help="CSV or Parquet file of what was measured.", show_default=False)],
-    plan: Annotated[Path | None, typer.Option(help="Plan of the experiment, from design.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML of an experiment that somebody else designed.")] = None,
-    candidate: Annotated[str | None, typer.Option(help="Model of the treatment, where models does not say.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Static column of the run that holds the units.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for replay.json.")] = None,
-) -> None:
-    """Replay a past launch: what the other arm's orders would have done in the same weeks, against what happened."""
-    from .replaying import replayed, write_replay
-    from .terminal.replay import show_replay
-
-    found = replayed(run, outcomes, plan=plan, config=config, candidate=candidate, unit=unit)
-    show_replay(found)
-    if out is not None:
-        say(f"Replay: {write_replay(found, out)}")
 
 
 def main() -> NoReturn:

@@ -1,4 +1,4 @@
-"""The command of the alignment study: forecast-eval align."""
+"""The commands on past launches: forecast-eval align, a study of them, and forecast-eval replay, one played again."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def align(  # noqa: PLR0913, PLR0917 - each is an option of the command
             progress=lambda *at: bars("align", *at),
         )  # fmt: skip
     show_study(study)
+    if out is not None:
+        say(f"Study: {' and '.join(map(str, write_study(study, out)))}")
     if record is not None:
         lacking = recorded(study, held, record, catalogue or [])
         if lacking:
@@ -51,5 +53,22 @@ def align(  # noqa: PLR0913, PLR0917 - each is an option of the command
                 "yellow",
             )
         say(wrapped(f"Findings: {record} and {held.where}"))
+
+
+def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    run: Annotated[Path, typer.Argument(help="Directory of a run that judges the weeks of the test.")],
+    outcomes: Annotated[Path, typer.Argument(help="CSV or Parquet file of what was measured.", show_default=False)],
+    plan: Annotated[Path | None, typer.Option(help="Plan of the experiment, from design.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML of an experiment that somebody else designed.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="Model of the treatment, where models does not say.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Static column of the run that holds the units.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for replay.json.")] = None,
+) -> None:
+    """Replay a past launch: what the other arm's orders would have done in the same weeks, against what happened."""
+    from .replaying import replayed, write_replay
+    from .terminal.replay import show_replay
+
+    found = replayed(run, outcomes, plan=plan, config=config, candidate=candidate, unit=unit)
+    show_replay(found)
     if out is not None:
-        say(f"Study: {' and '.join(map(str, write_study(study, out)))}")
+        say(f"Replay: {write_replay(found, out)}")

@@ -326,3 +326,10 @@ def test_a_file_that_was_not_written_by_it_is_left_alone(study, book, tmp_path, 
         record(study, book, file)
     assert file.read_bytes() == content
     assert book.entries("finding") == ()
+
+
+def test_a_metric_at_an_impossible_level_stands_in_the_book_alone(study, book, tmp_path):
+    others = [replace(own, offline="pinball_5") if own.offline == "rmse" else own for own in study.alignments]
+    file = tmp_path / "found.yaml"
+    assert record(replace(study, alignments=tuple(others)), book, file) == ("pinball_5",)
+    assert "pinball_5" not in catalogue([file]).metrics
